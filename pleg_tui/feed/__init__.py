@@ -1,0 +1,1 @@
+"""Starts and guards a collector, decodes its frames, owns the live state."""

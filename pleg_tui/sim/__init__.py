@@ -1,0 +1,1 @@
+"""A simulated runtime: a real gRPC server on a unix socket, labelled as simulated."""
