@@ -57,9 +57,9 @@ class Kind(IntEnum):
     ERROR = 13
     """JSON: {"method", "code", "message", "id"}: a call that failed; ref is the request."""
     USAGE = 14
-    """JSON: {"cpu_ns", "rss", "frames", "bytes", "buffered", "lost"}: the collector's own, so far."""
+    """JSON: {"cpu_ns", "rss", "frames", "bytes", "buffered", "lost"}: the collector's own."""
     REQUEST = 15
-    """JSON, downwards: {"op": "container|sandbox|runtime|resync", "id", "verbose"}; ref names it."""
+    """JSON, downwards: {"op": "container|sandbox|runtime|resync", "id", "verbose"}."""
 
 
 class Flag(IntEnum):

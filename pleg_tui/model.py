@@ -25,7 +25,7 @@ class ContainerState(IntEnum):
 
 
 class SandboxState(IntEnum):
-    """A pod sandbox's state, ranked: for one id the state only ever climbs (CRI PodSandboxState)."""
+    """A pod sandbox's state, ranked: for one id it only ever climbs (CRI PodSandboxState)."""
 
     UNKNOWN = 0
     READY = 1
@@ -46,8 +46,8 @@ class Sandbox:
     state: SandboxState = SandboxState.UNKNOWN
     created_at: int = 0
     ips: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default=NO_LABELS)
-    annotations: Mapping[str, str] = field(default=NO_LABELS)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    annotations: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     runtime_handler: str = ""
 
 
@@ -70,12 +70,12 @@ class Container:
     reason: str = ""
     message: str = ""
     restarts: int = 0
-    """As the kubelet counts them (annotation io.kubernetes.container.restartCount), else attempt."""
+    """By the kubelet's annotation io.kubernetes.container.restartCount, else the attempt."""
     pod_uid: str = ""
     pod_name: str = ""
     pod_namespace: str = ""
-    labels: Mapping[str, str] = field(default=NO_LABELS)
-    annotations: Mapping[str, str] = field(default=NO_LABELS)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    annotations: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     log_path: str = ""
     memory_limit: int = 0
     """Bytes; 0 where there is no limit or the runtime has not said."""

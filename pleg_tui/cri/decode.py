@@ -1,0 +1,267 @@
+"""From the runtime's messages to the model; every string is cleaned on its way in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from pleg_tui.cri import containerd_events_pb2 as ctd
+from pleg_tui.cri import runtime_pb2 as cri
+from pleg_tui.cri.clean import clean, clean_name
+from pleg_tui.cri.wire import parse
+from pleg_tui.model import NO_LABELS, Container, ContainerState, Sandbox, SandboxState
+
+POD_NAME = "io.kubernetes.pod.name"
+POD_NAMESPACE = "io.kubernetes.pod.namespace"
+POD_UID = "io.kubernetes.pod.uid"
+RESTART_COUNT = "io.kubernetes.container.restartCount"
+
+_CONTAINER_STATES: dict[int, ContainerState] = {
+    cri.CONTAINER_CREATED: ContainerState.CREATED,
+    cri.CONTAINER_RUNNING: ContainerState.RUNNING,
+    cri.CONTAINER_EXITED: ContainerState.EXITED,
+}
+_SANDBOX_STATES: dict[int, SandboxState] = {
+    cri.SANDBOX_READY: SandboxState.READY,
+    cri.SANDBOX_NOTREADY: SandboxState.NOTREADY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CriEvent:
+    """A ContainerEventResponse (KEP-3386): one step of one id, with its whole pod."""
+
+    id: str
+    """A container's id, or the sandbox's own."""
+    kind: int
+    """ContainerEventType: 0 created, 1 started, 2 stopped, 3 deleted; others may come one day."""
+    created_at: int
+    """ns since the epoch."""
+    sandbox: Sandbox | None
+    containers: tuple[Container, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerdEvent:
+    """One of containerd's own events that belongs to the life of a container or sandbox."""
+
+    topic: str
+    id: str
+    at: int
+    """ns since the epoch."""
+    exit_code: int | None = None
+
+
+def _labels(pairs: Mapping[str, str]) -> Mapping[str, str]:
+    if not pairs:
+        return NO_LABELS
+    return {clean_name(key): clean(value) for key, value in pairs.items()}
+
+
+def _restarts(annotations: Mapping[str, str], attempt: int) -> int:
+    try:
+        return int(annotations[RESTART_COUNT])
+    except (KeyError, ValueError):
+        return attempt
+
+
+def _sandbox(message: cri.PodSandbox | cri.PodSandboxStatus, ips: tuple[str, ...] = ()) -> Sandbox:
+    metadata = message.metadata
+    return Sandbox(
+        id=clean_name(message.id),
+        uid=clean_name(metadata.uid),
+        namespace=clean_name(metadata.namespace),
+        name=clean_name(metadata.name),
+        attempt=metadata.attempt,
+        state=_SANDBOX_STATES.get(message.state, SandboxState.UNKNOWN),
+        created_at=message.created_at,
+        ips=ips,
+        labels=_labels(message.labels),
+        annotations=_labels(message.annotations),
+        runtime_handler=clean_name(message.runtime_handler),
+    )
+
+
+def _status_sandbox(status: cri.PodSandboxStatus) -> Sandbox:
+    network = status.network
+    ips = tuple(clean(ip, 64) for ip in (network.ip, *(a.ip for a in network.additional_ips)) if ip)
+    return _sandbox(status, ips)
+
+
+def _image(spec: cri.ImageSpec) -> str:
+    return clean_name(spec.user_specified_image or spec.image)
+
+
+def _listed_container(message: cri.Container) -> Container:
+    labels = _labels(message.labels)
+    annotations = _labels(message.annotations)
+    attempt = message.metadata.attempt
+    return Container(
+        id=clean_name(message.id),
+        sandbox_id=clean_name(message.pod_sandbox_id),
+        name=clean_name(message.metadata.name),
+        attempt=attempt,
+        state=_CONTAINER_STATES.get(message.state, ContainerState.UNKNOWN),
+        image=_image(message.image),
+        image_ref=clean_name(message.image_ref),
+        created_at=message.created_at,
+        restarts=_restarts(annotations, attempt),
+        pod_uid=labels.get(POD_UID, ""),
+        pod_name=labels.get(POD_NAME, ""),
+        pod_namespace=labels.get(POD_NAMESPACE, ""),
+        labels=labels,
+        annotations=annotations,
+    )
+
+
+def _status_container(status: cri.ContainerStatus, sandbox_id: str = "") -> Container:
+    labels = _labels(status.labels)
+    annotations = _labels(status.annotations)
+    attempt = status.metadata.attempt
+    state = _CONTAINER_STATES.get(status.state, ContainerState.UNKNOWN)
+    return Container(
+        id=clean_name(status.id),
+        sandbox_id=sandbox_id,
+        name=clean_name(status.metadata.name),
+        attempt=attempt,
+        state=state,
+        image=_image(status.image),
+        image_ref=clean_name(status.image_ref),
+        created_at=status.created_at,
+        started_at=status.started_at,
+        finished_at=status.finished_at,
+        exit_code=status.exit_code if state is ContainerState.EXITED else None,
+        reason=clean(status.reason, 256),
+        message=clean(status.message),
+        restarts=_restarts(annotations, attempt),
+        pod_uid=labels.get(POD_UID, ""),
+        pod_name=labels.get(POD_NAME, ""),
+        pod_namespace=labels.get(POD_NAMESPACE, ""),
+        labels=labels,
+        annotations=annotations,
+        log_path=clean(status.log_path),
+        memory_limit=max(status.resources.linux.memory_limit_in_bytes, 0),
+    )
+
+
+def listing(sandboxes: bytes, containers: bytes) -> tuple[list[Sandbox], list[Container]]:
+    """What a ListPodSandboxResponse and a ListContainersResponse hold.
+
+    Raises:
+        WireError: one of them is not such a message.
+    """
+    return (
+        [_sandbox(item) for item in parse(cri.ListPodSandboxResponse, sandboxes).items],
+        [
+            _listed_container(item)
+            for item in parse(cri.ListContainersResponse, containers).containers
+        ],
+    )
+
+
+def container_status(data: bytes) -> Container | None:
+    """The container of a ContainerStatusResponse; its sandbox's id is not part of it.
+
+    Raises:
+        WireError: not such a message.
+    """
+    response = parse(cri.ContainerStatusResponse, data)
+    return _status_container(response.status) if response.HasField("status") else None
+
+
+def sandbox_status(data: bytes) -> Sandbox | None:
+    """The sandbox of a PodSandboxStatusResponse.
+
+    Raises:
+        WireError: not such a message.
+    """
+    response = parse(cri.PodSandboxStatusResponse, data)
+    return _status_sandbox(response.status) if response.HasField("status") else None
+
+
+def cri_event(data: bytes) -> CriEvent:
+    """A ContainerEventResponse.
+
+    Raises:
+        WireError: not such a message.
+    """
+    event = parse(cri.ContainerEventResponse, data)
+    sandbox = (
+        _status_sandbox(event.pod_sandbox_status) if event.HasField("pod_sandbox_status") else None
+    )
+    sandbox_id = sandbox.id if sandbox else ""
+    return CriEvent(
+        id=clean_name(event.container_id),
+        kind=event.container_event_type,
+        created_at=event.created_at,
+        sandbox=sandbox,
+        containers=tuple(_status_container(s, sandbox_id) for s in event.containers_statuses),
+    )
+
+
+def _nanoseconds(timestamp: Any) -> int:
+    return int(timestamp.seconds) * 1_000_000_000 + int(timestamp.nanos)
+
+
+def containerd_event(data: bytes) -> ContainerdEvent | None:
+    """One of containerd's events, or None for those that tell nothing of a container's life.
+
+    An exec's events carry its container's id but a process id of their own, and are left out.
+
+    Raises:
+        WireError: not an Envelope, or not the event that its topic says.
+    """
+    envelope = parse(ctd.Envelope, data)
+    topic, value = envelope.topic, envelope.event.value
+    at = _nanoseconds(envelope.timestamp)
+    if topic == "/tasks/start":
+        return ContainerdEvent(topic, clean_name(parse(ctd.TaskStart, value).container_id), at)
+    if topic == "/tasks/exit":
+        left = parse(ctd.TaskExit, value)
+        if left.id and left.id != left.container_id:
+            return None
+        at = _nanoseconds(left.exited_at) or at
+        return ContainerdEvent(topic, clean_name(left.container_id), at, left.exit_status)
+    if topic == "/tasks/oom":
+        return ContainerdEvent(topic, clean_name(parse(ctd.TaskOOM, value).container_id), at)
+    if topic == "/containers/create":
+        return ContainerdEvent(topic, clean_name(parse(ctd.ContainerCreate, value).id), at)
+    if topic == "/containers/delete":
+        return ContainerdEvent(topic, clean_name(parse(ctd.ContainerDelete, value).id), at)
+    return None
+
+
+def as_json(kind: type[Any], data: bytes) -> dict[str, Any]:
+    """A response as JSON-like data in the CRI's field names, cleaned; JSON texts in info parsed.
+
+    Raises:
+        WireError: not such a message.
+    """
+    tree = MessageToDict(parse(kind, data), preserving_proto_field_name=True)
+    info = tree.get("info")
+    if isinstance(info, dict):
+        tree["info"] = {key: _maybe_json(value) for key, value in info.items()}
+    cleaned = _clean_tree(tree)
+    assert isinstance(cleaned, dict)  # noqa: S101 - a dict stays a dict
+    return cleaned
+
+
+def _maybe_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _clean_tree(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value, 65536)
+    if isinstance(value, dict):
+        return {clean(str(key)): _clean_tree(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean_tree(item) for item in value]
+    return value

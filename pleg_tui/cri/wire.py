@@ -1,0 +1,86 @@
+"""Parsing of messages, tolerant where runtimes are: text that is not UTF-8 does not lose a pod.
+
+Go runtimes may send any bytes in a string field, which proto3 parsers refuse. The message is then
+parsed once more by a twin of its type whose strings are bytes, mended, and parsed again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.message import DecodeError, Message
+
+M = TypeVar("M", bound=Message)
+
+
+class WireError(ValueError):
+    """Bytes that are not the message they were said to be."""
+
+
+def parse(kind: type[M], data: bytes) -> M:
+    """The message in data.
+
+    Raises:
+        WireError: data is not such a message.
+    """
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        pass
+    try:
+        return kind.FromString(_mended(kind, data))
+    except DecodeError as error:
+        raise WireError(f"not a {kind.DESCRIPTOR.name}: {error}") from None
+
+
+def _mended(kind: type[Message], data: bytes) -> bytes:
+    twin = _twin(kind.DESCRIPTOR.full_name, kind.DESCRIPTOR.file).FromString(data)
+    _mend(twin)
+    return bytes(twin.SerializeToString())
+
+
+def _mend(message: Any) -> None:
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if field.is_repeated else (value,):
+                _mend(part)
+        elif field.type == field.TYPE_BYTES:
+            if field.is_repeated:
+                value[:] = [_utf8(item) for item in value]
+            else:
+                setattr(message, field.name, _utf8(value))
+
+
+def _utf8(data: bytes) -> bytes:
+    return data.decode("utf-8", "replace").encode()
+
+
+@cache
+def _twin(full_name: str, file: FileDescriptor) -> type[Message]:
+    """The same message type with bytes in place of strings, and maps as plain pairs."""
+    pool = descriptor_pool.DescriptorPool()
+    for dependency in file.dependencies:
+        pool.Add(_descriptor(dependency))
+    definition = _descriptor(file)
+    for message in definition.message_type:
+        _loosen(message)
+    pool.Add(definition)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(full_name))
+
+
+def _descriptor(file: FileDescriptor) -> descriptor_pb2.FileDescriptorProto:
+    definition = descriptor_pb2.FileDescriptorProto()
+    file.CopyToProto(definition)
+    return definition
+
+
+def _loosen(message: descriptor_pb2.DescriptorProto) -> None:
+    message.options.ClearField("map_entry")
+    for field in message.field:
+        if field.type == field.TYPE_STRING:
+            field.type = field.TYPE_BYTES
+    for nested in message.nested_type:
+        _loosen(nested)
