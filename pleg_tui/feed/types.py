@@ -47,6 +47,8 @@ class Settings:
     """Where the node's file system is seen from here."""
     details: bool = True
     """Look up what listings do not say (exit codes, start times) of every container, gently."""
+    debug: str = ""
+    """A file for the collector's log; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,247 @@
+"""The collector's life: connect, stay connected, answer requests, go with the parent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from pleg_tui import frames
+from pleg_tui.collector import guard
+from pleg_tui.collector.listing import listing
+from pleg_tui.collector.lookups import TIMEOUT_S, container_request, sandbox_request, send
+from pleg_tui.collector.options import Options
+from pleg_tui.collector.outbox import Outbox
+from pleg_tui.collector.runtime import CallFailed
+from pleg_tui.collector.session import Broken, Session
+from pleg_tui.cri import methods
+from pleg_tui.cri import runtime_pb2 as cri
+from pleg_tui.cri.clean import clean
+from pleg_tui.frames import Flag, Frame, FrameError, Kind
+
+RETRY_MOST_S = 60.0
+USAGE_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Collector:
+    """Reads requests from one pipe and sends frames up the other."""
+
+    def __init__(self, options: Options, requests_fd: int, frames_fd: int) -> None:
+        self.options = options
+        self.outbox = Outbox(frames_fd)
+        self.session: Session | None = None
+        self._ended = asyncio.Event()
+        self._requests_fd = requests_fd
+        self._reader = frames.Reader()
+        self._answering: set[asyncio.Task[None]] = set()
+        self.outbox.on_recovered = self._relist_after_loss
+        self.outbox.on_closed = self._ended.set
+
+    async def run(self, guard_log: IO[str]) -> None:
+        """Until the parent is gone or the requests' pipe is closed."""
+        os.set_blocking(self._requests_fd, False)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._requests_fd, self._read_requests)
+        self._json(
+            Kind.HELLO,
+            {
+                "version": frames.VERSION,
+                "pid": os.getpid(),
+                "endpoint": self.options.endpoint,
+            },
+        )
+        tasks = [
+            asyncio.create_task(guard.beat(self.options.heartbeat_fd, guard_log)),
+            asyncio.create_task(self._stay_connected()),
+            asyncio.create_task(self._usage()),
+            asyncio.create_task(self._wait_for_end()),
+        ]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _wait_for_end(self) -> None:
+        await self._ended.wait()
+
+    async def _stay_connected(self) -> None:
+        wait_s = 0.0
+        reconnected = False
+        while True:
+            self._json(Kind.STREAM, {"state": "connecting"})
+            session = self.session = Session(self.options, self.outbox, reconnected)
+            try:
+                await session.run()
+                error = "the connection ended"
+            except Broken as broken:
+                error = str(broken)
+            finally:
+                self.session = None
+            was_connected = session.connected
+            reconnected = reconnected or was_connected
+            # At once, then 1, 2, 4 … 60 s.
+            wait_s = 0.0 if was_connected else min(max(wait_s * 2, 1.0), RETRY_MOST_S)
+            log.info("connection: %s; next try in %.0f s", error, wait_s)
+            state = "lost" if was_connected else "connecting"
+            self._json(Kind.STREAM, {"state": state, "error": error, "retry_s": wait_s})
+            await self._wait_for_socket(wait_s)
+
+    async def _wait_for_socket(self, wait_s: float) -> None:
+        """Wait, but no longer than until the socket is another one: the runtime is back."""
+        path = self.options.endpoint.removeprefix("unix://")
+        before = _socket_identity(path)
+        end = time.monotonic() + wait_s
+        while (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.25))
+            now = _socket_identity(path)
+            if now is not None and now != before:
+                return
+            before = now
+
+    def _relist_after_loss(self) -> None:
+        if self.session is not None and self.session.connected:
+            self._start(self._relist(int(Flag.RESYNC | Flag.RECONNECT)))
+
+    async def _relist(self, flags: int) -> None:
+        session = self.session
+        if session is not None:
+            with contextlib.suppress(CallFailed):
+                await listing(session.runtime, flags)
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    def _read_requests(self) -> None:
+        try:
+            data = os.read(self._requests_fd, 65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._requests_fd)
+            self._ended.set()
+            return
+        try:
+            for frame in self._reader.feed(data):
+                self._start(self._answer(frame))
+        except FrameError as error:
+            log.error("requests: %s", error)
+            self._ended.set()
+
+    async def _answer(self, frame: Frame) -> None:
+        try:
+            request = frame.json()
+        except FrameError as error:
+            log.error("request: %s", error)
+            return
+        op, object_id = request.get("op"), str(request.get("id", ""))
+        verbose = bool(request.get("verbose"))
+        session = self.session
+        if session is None or not session.connected:
+            self._error(frame.ref, object_id, "UNAVAILABLE", "nothing is connected")
+            return
+        if op == "resync":
+            await self._relist(int(Flag.RESYNC))
+            return
+        if op == "container":
+            kind, call = Kind.CONTAINER_STATUS, container_request(object_id, verbose)
+        elif op == "sandbox":
+            kind, call = Kind.SANDBOX_STATUS, sandbox_request(object_id, verbose)
+        elif op == "runtime":
+            message = cri.StatusRequest(verbose=verbose).SerializeToString()
+            kind, call = Kind.RUNTIME_STATUS, (methods.STATUS, message)
+        else:
+            self._error(frame.ref, object_id, "INVALID_ARGUMENT", f"no such request: {op}")
+            return
+        try:
+            answer = await session.runtime.call(*call, timeout_s=TIMEOUT_S)
+        except CallFailed as error:
+            if error.code == "NOT_FOUND":
+                send(self.outbox, Kind.GONE, object_id.encode(), frame.ref)
+            else:
+                self._error(frame.ref, object_id, error.code, error.message)
+            return
+        send(self.outbox, kind, answer, frame.ref)
+
+    def _error(self, ref: int, object_id: str, code: str, message: str) -> None:
+        value = {"id": object_id, "code": code, "message": clean(message, 500)}
+        self.outbox.put(
+            frames.encode_json(Kind.ERROR, value, time.monotonic_ns(), time.time_ns(), ref)
+        )
+
+    async def _usage(self) -> None:
+        while True:
+            await asyncio.sleep(USAGE_S)
+            self._json(
+                Kind.USAGE,
+                {
+                    "cpu_ns": time.process_time_ns(),
+                    "rss": _rss_bytes(),
+                    "frames": self.outbox.frames,
+                    "bytes": self.outbox.bytes,
+                    "buffered": self.outbox.buffered,
+                    "lost": self.outbox.lost,
+                },
+            )
+
+    def _json(self, kind: Kind, value: dict[str, Any]) -> None:
+        self.outbox.put(frames.encode_json(kind, value, time.monotonic_ns(), time.time_ns()))
+
+
+def _socket_identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - the hot loop of a wait
+    except OSError:
+        return None
+    return (status.st_ino, status.st_ctime_ns) if stat.S_ISSOCK(status.st_mode) else None
+
+
+def _rss_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * resource.getpagesize()
+
+
+def main(argument: str) -> int:
+    """Run a collector on standard input and output; returns its exit code."""
+    options = Options.loads(argument)
+    if options.parent_pid and not guard.die_with(options.parent_pid):
+        return 0
+    if options.debug:
+        logging.basicConfig(
+            filename=options.debug,
+            level=logging.DEBUG,
+            format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
+        )
+        logging.getLogger("asyncio").setLevel(logging.INFO)
+    with Path(options.debug or os.devnull).open("a") as guard_log:
+        requests_fd, frames_fd = os.dup(0), os.dup(1)
+        # Whatever a library prints must not get between the frames.
+        os.dup2(guard_log.fileno(), 1)
+        try:
+            asyncio.run(_run(options, requests_fd, frames_fd, guard_log))
+        except Exception:
+            log.exception("collector")
+            print("the collector failed; --debug FILE tells why", file=sys.stderr)  # noqa: T201
+            return 1
+    return 0
+
+
+async def _run(options: Options, requests_fd: int, frames_fd: int, guard_log: IO[str]) -> None:
+    await Collector(options, requests_fd, frames_fd).run(guard_log)

@@ -1,0 +1,46 @@
+"""What a collector is started with; travels as one JSON argument."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The orders of one collector process."""
+
+    endpoint: str
+    """`unix:///…`."""
+    source: str = "auto"
+    """auto, cri, containerd, relist or none (list once and never subscribe)."""
+    resync_s: float = 300.0
+    relist_s: float = 5.0
+    root: str = "/"
+    heartbeat_fd: int = -1
+    """A pipe that gets a byte every BEAT_S seconds; -1 for none."""
+    parent_pid: int = 0
+    """The collector ends when this is no longer its parent; 0 to live on."""
+    allow_cri_events: bool = True
+    """False after a guard had to act: no CRI event stream in this run any more."""
+    cri_deadline_s: float = 60.0
+    """The server ends a CRI event stream after this long, whatever became of us."""
+    containerd_deadline_s: float = 300.0
+    debug: str = ""
+    """A file for the log; empty for none."""
+
+    def dumps(self) -> str:
+        """As the one argument."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def loads(cls, text: str) -> Options:
+        """From the one argument.
+
+        Raises:
+            ValueError: it is not what dumps() made.
+        """
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError(str(error)) from None

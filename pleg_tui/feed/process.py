@@ -1,0 +1,122 @@
+"""The collector as a child process: started, watched, and killed before it can do harm.
+
+The child has a process session of its own, so a Ctrl-Z at the terminal does not stop it. A thread
+watches its heartbeat, on a pipe of its own, because a busy or blocked event loop here must not keep
+us from noticing that the child has stopped reading an event stream.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from pleg_tui.collector.options import Options
+
+SILENCE_S = 2.0
+"""A collector silent for this long is killed, so that nothing waits for us much longer."""
+_POLL_MS = 500
+_SLEPT_S = 1.5
+"""When one poll took longer than this, we were the one who slept: the child is given new time."""
+_PIPE_SIZE = 1 << 20
+
+
+class CollectorProcess:
+    """One run of the collector. Make it in the main thread: the child dies with that thread."""
+
+    def __init__(self, options: Options) -> None:
+        self.killed = False
+        """True once the watch had to kill it."""
+        request_read, self.requests_fd = os.pipe()
+        self.frames_fd, frame_write = os.pipe()
+        self._heartbeat_fd, beat_write = os.pipe()
+        with contextlib.suppress(OSError):  # a smaller pipe is only slower
+            fcntl.fcntl(self.frames_fd, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+        orders = Options(
+            **{
+                **{name: getattr(options, name) for name in Options.__slots__},
+                "heartbeat_fd": beat_write,
+                "parent_pid": os.getpid(),
+            }
+        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "pleg_tui.collector", orders.dumps()],
+                stdin=request_read,
+                stdout=frame_write,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(beat_write,),
+                start_new_session=True,
+                env=_environment(),
+            )
+        finally:
+            for fd in (request_read, frame_write, beat_write):
+                os.close(fd)
+        os.set_blocking(self.frames_fd, False)
+        self._watch = threading.Thread(target=self._guard, name="collector-watch", daemon=True)
+        self._watch.start()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    def request(self, frame: bytes) -> bool:
+        """Send one request frame; False when the child is gone or does not read."""
+        try:
+            return os.write(self.requests_fd, frame) == len(frame)
+        except OSError:
+            return False
+
+    def close(self, wait_s: float = 2.0) -> int:
+        """End the child, kindly at first; returns its exit code."""
+        for fd in (self.requests_fd, self.frames_fd):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        try:
+            code = self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._watch.join(1.0)
+        return code
+
+    def _guard(self) -> None:
+        poll = select.poll()
+        poll.register(self._heartbeat_fd, select.POLLIN)
+        heard = time.monotonic()
+        try:
+            while True:
+                asleep = time.monotonic()
+                ready = poll.poll(_POLL_MS)
+                now = time.monotonic()
+                if ready:
+                    if not os.read(self._heartbeat_fd, 4096):
+                        return  # the child has ended
+                    heard = now
+                elif now - asleep > _SLEPT_S:
+                    heard = now
+                elif now - heard > SILENCE_S:
+                    self.killed = True
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(self._process.pid, signal.SIGKILL)
+                    return
+        finally:
+            os.close(self._heartbeat_fd)
+
+
+def _environment() -> dict[str, str]:
+    """The child's environment: ours, and the package found where ours was found."""
+    environment = dict(os.environ)
+    package_parent = os.path.dirname(  # noqa: PTH120
+        os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    )
+    paths = [package_parent, *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    return environment

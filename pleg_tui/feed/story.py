@@ -1,0 +1,454 @@
+"""From frames to what happened: keeps the live state and tells each step of each life once.
+
+Pure but for the frames it is fed: no process, no loop, no clock of its own. An event whose id is
+not known yet waits until a look-up has said whose it is, so every event has its names; it waits no
+longer than HOLD_NS.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from pleg_tui import frames
+from pleg_tui.cri import decode
+from pleg_tui.cri.wire import WireError
+from pleg_tui.frames import Flag, Frame, Kind
+from pleg_tui.model import (
+    Container,
+    ContainerState,
+    EventType,
+    LifecycleEvent,
+    Pod,
+    Sandbox,
+    SandboxState,
+    Source,
+    Transition,
+)
+from pleg_tui.pleg.live import CONTAINERD, CRIO, NOTHING, LiveState
+
+HOLD_NS = 5_000_000_000
+"""How long an event may wait for its names."""
+SETTLE_NS = 3_000_000_000
+"""How late an event may come after a listing that shows what it announces."""
+REPLAY_SLACK_NS = 500_000_000
+_REMEMBERED = 20_000
+"""Events remembered to drop the doubles of overlapping streams."""
+
+_SANDBOX_EVENTS = {
+    SandboxState.UNKNOWN: EventType.SANDBOX_CREATED,
+    SandboxState.READY: EventType.SANDBOX_STARTED,
+    SandboxState.NOTREADY: EventType.SANDBOX_STOPPED,
+    SandboxState.REMOVED: EventType.SANDBOX_REMOVED,
+}
+_CONTAINER_EVENTS = {
+    ContainerState.CREATED: EventType.CONTAINER_CREATED,
+    ContainerState.RUNNING: EventType.CONTAINER_STARTED,
+    ContainerState.EXITED: EventType.CONTAINER_DIED,
+    ContainerState.REMOVED: EventType.CONTAINER_REMOVED,
+}
+_CRI_STEPS = {
+    0: (ContainerState.CREATED, SandboxState.UNKNOWN),
+    1: (ContainerState.RUNNING, SandboxState.READY),
+    2: (ContainerState.EXITED, SandboxState.NOTREADY),
+    3: (ContainerState.REMOVED, SandboxState.REMOVED),
+}
+_CONTAINERD_STEPS = {
+    "/containers/create": _CRI_STEPS[0],
+    "/tasks/start": _CRI_STEPS[1],
+    "/tasks/exit": _CRI_STEPS[2],
+    "/containers/delete": _CRI_STEPS[3],
+}
+_OOM = "OOMKilled"
+
+_Names = tuple[str, str, str, str]
+"""Namespace, pod, pod UID, container; empty where unknown."""
+_NAMELESS: _Names = ("", "", "", "")
+
+
+@dataclass(slots=True)
+class _Step:
+    """A step that an event told, before it is known whose it is."""
+
+    id: str
+    container_state: ContainerState
+    sandbox_state: SandboxState
+    oom: bool
+    at: int
+    exit_code: int | None
+    mono: int
+    wall: int
+    replayed: bool
+    source: Source
+
+
+@dataclass(slots=True)
+class Told:
+    """What a story has to tell since it was last asked."""
+
+    events: list[LifecycleEvent] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+
+
+class Story:
+    """Applies frames to a live state and turns them into lifecycle events."""
+
+    def __init__(self) -> None:
+        self.state = LiveState()
+        self.source: Source | None = None
+        self.events = 0
+        self.missed = 0
+        self.unreadable = 0
+        self.lag_ns: int | None = None
+        self.details: deque[str] = deque()
+        """Ids of containers whose listing left something out: worth a look-up."""
+        self._baseline = True
+        self._opened = 0
+        self._told = Told()
+        self._held: OrderedDict[str, list[_Step]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str, int], None] = OrderedDict()
+        self._oomed: OrderedDict[str, None] = OrderedDict()
+        self._asked_details: set[str] = set()
+        self._names: OrderedDict[str, _Names] = OrderedDict()
+
+    @property
+    def pods(self) -> Mapping[str, Pod]:
+        """Every pod, by its key."""
+        return self.state.pods
+
+    @property
+    def news(self) -> bool:
+        """True when there is something to take()."""
+        self._collect()
+        told = self._told
+        return bool(told.events or told.changed or told.removed or told.transitions)
+
+    @property
+    def holding(self) -> bool:
+        """True while events wait for their names."""
+        return bool(self._held)
+
+    def connected(self, source: Source, runtime_name: str, mono: int) -> None:
+        """A connection was made; what happened before mono is replayed, not new."""
+        self.source = source
+        self._opened = mono
+        if source is Source.RELIST:
+            self.state.coverage = NOTHING
+        else:
+            self.state.coverage = CRIO if runtime_name == "cri-o" else CONTAINERD
+
+    def apply(self, frame: Frame) -> None:
+        """Take one frame in.
+
+        Raises:
+            FrameError: the frame is not what its kind says.
+        """
+        try:
+            self._apply(frame)
+        except WireError:
+            self.unreadable += 1
+
+    def _apply(self, frame: Frame) -> None:
+        if frame.kind == Kind.EVENT_CONTAINERD:
+            self._containerd_event(frame)
+        elif frame.kind == Kind.EVENT_CRI:
+            self._cri_event(frame)
+        elif frame.kind == Kind.CONTAINER_STATUS:
+            container = decode.container_status(frame.payload)
+            if container is not None:
+                self._container(container, frame)
+        elif frame.kind == Kind.SANDBOX_STATUS:
+            sandbox = decode.sandbox_status(frame.payload)
+            if sandbox is not None:
+                self.state.apply_sandbox(sandbox, mono=frame.mono, wall=frame.wall)
+                self._release(sandbox.id)
+        elif frame.kind == Kind.LISTING:
+            self._listing(frame)
+        elif frame.kind == Kind.GONE:
+            gone = frame.payload.decode("utf-8", "replace")
+            self._asked_details.discard(gone)
+            if self.state.is_sandbox(gone) is not None:
+                self.state.remove(gone, mono=frame.mono, wall=frame.wall)
+
+    def settle(self, mono: int) -> int:
+        """Count what was missed, let go of what waited too long; returns the newly missed."""
+        missed = len(self.state.settle(mono - SETTLE_NS))
+        self.missed += missed
+        for object_id in [i for i, steps in self._held.items() if steps[0].mono < mono - HOLD_NS]:
+            self._release(object_id, named=False)
+        self.state.forget(mono)
+        return missed
+
+    def take(self) -> Told:
+        """What there is to tell since the last call."""
+        self._collect()
+        told, self._told = self._told, Told()
+        return told
+
+    def _listing(self, frame: Frame) -> None:
+        asked, sandboxes, containers = frames.unpack_listing(frame.payload)
+        listed = decode.listing(sandboxes, containers)
+        # What the confirming second look finds was on its way: it is known, but was not missed.
+        baseline = self._baseline or bool(frame.flags & Flag.CONFIRM)
+        self._baseline = False
+        before = len(self._told.transitions)
+        self._collect()
+        self.state.apply_listing(
+            *listed, asked=asked, mono=frame.mono, wall=frame.wall, baseline=baseline
+        )
+        self._collect()
+        if self.source is Source.RELIST and frame.flags & Flag.RESYNC:
+            self._tell_found(self._told.transitions[before:], frame)
+        for container in listed[1]:
+            self._want_details(container.id)
+            self._release(container.id)
+        for sandbox in listed[0]:
+            self._release(sandbox.id)
+
+    def _collect(self) -> None:
+        changed, removed, transitions = self.state.take()
+        told = self._told
+        told.changed -= removed
+        told.changed |= changed
+        told.removed -= changed
+        told.removed |= removed
+        told.transitions.extend(transitions)
+
+    def _want_details(self, container_id: str) -> None:
+        known = self.state.container(container_id)
+        if known is None or known.state < ContainerState.RUNNING:
+            return
+        ended = known.state is ContainerState.EXITED and known.exit_code is None
+        if (ended or not known.started_at) and container_id not in self._asked_details:
+            self._asked_details.add(container_id)
+            (self.details.appendleft if ended else self.details.append)(container_id)
+
+    def _container(self, container: Container, frame: Frame) -> None:
+        self._asked_details.discard(container.id)
+        before = self.state.container(container.id)
+        if before is not None and not container.sandbox_id:
+            container = replace(container, sandbox_id=before.sandbox_id)
+        self.state.apply_container(container, mono=frame.mono, wall=frame.wall)
+        self._release(container.id)
+
+    def _containerd_event(self, frame: Frame) -> None:
+        event = decode.containerd_event(frame.payload)
+        if event is None:
+            return
+        oom = event.topic == "/tasks/oom"
+        container_state, sandbox_state = _CONTAINERD_STEPS.get(event.topic, _CRI_STEPS[2])
+        step = _Step(
+            event.id,
+            container_state,
+            sandbox_state,
+            oom,
+            event.at,
+            event.exit_code,
+            frame.mono,
+            frame.wall,
+            False,
+            Source.CONTAINERD,
+        )
+        if self._is_double(step):
+            return
+        self._follow(step)
+
+    def _cri_event(self, frame: Frame) -> None:
+        event = decode.cri_event(frame.payload)
+        states = _CRI_STEPS.get(event.kind)
+        if states is None:
+            self.unreadable += 1
+            return
+        age = frame.wall - event.created_at
+        replayed = age > frame.mono - self._opened + REPLAY_SLACK_NS
+        step = _Step(
+            event.id,
+            *states,
+            False,
+            event.created_at,
+            _exit_code(event),
+            frame.mono,
+            frame.wall,
+            replayed,
+            Source.CRI,
+        )
+        if self._is_double(step):
+            return
+        if replayed:
+            # The listing knows what is; a replayed snapshot may show what is long gone.
+            self._tell_replayed(step, event)
+            return
+        if event.sandbox is not None:
+            self.state.apply_sandbox(event.sandbox, mono=frame.mono, wall=frame.wall)
+        for container in event.containers:
+            self.state.apply_container(container, mono=frame.mono, wall=frame.wall)
+        self._follow(step)
+
+    def _is_double(self, step: _Step) -> bool:
+        kind = "oom" if step.oom else str(int(step.container_state))
+        key = (step.id, kind, step.at)
+        if key in self._seen:
+            return True
+        self._seen[key] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return False
+
+    def _follow(self, step: _Step) -> None:
+        """Apply a step, or hold it until it is known whether its id is a sandbox."""
+        if self.state.is_sandbox(step.id) is None or step.id in self._held:
+            self._held.setdefault(step.id, []).append(step)
+            return
+        self._step(step)
+
+    def _release(self, object_id: str, named: bool = True) -> None:
+        steps = self._held.pop(object_id, None)
+        for step in steps or ():
+            self._step(step, named)
+
+    def _step(self, step: _Step, named: bool = True) -> None:
+        is_sandbox = bool(self.state.is_sandbox(step.id))
+        identity = self._identity(step.id, is_sandbox)
+        if step.oom:
+            self._oomed[step.id] = None
+            if len(self._oomed) > _REMEMBERED:
+                self._oomed.popitem(last=False)
+            self._tell(step, EventType.CONTAINER_OOM, identity, _OOM)
+            return
+        reason = _OOM if step.id in self._oomed and not is_sandbox else ""
+        if named:
+            self.state.apply_event(
+                step.id,
+                is_sandbox=is_sandbox,
+                state=step.sandbox_state if is_sandbox else step.container_state,
+                at=step.at,
+                mono=step.mono,
+                wall=step.wall,
+                exit_code=None if is_sandbox else step.exit_code,
+                reason=reason if step.container_state is ContainerState.EXITED else "",
+            )
+        if is_sandbox:
+            self._tell(step, _SANDBOX_EVENTS[step.sandbox_state], identity, "")
+            return
+        if step.container_state is ContainerState.EXITED and not reason:
+            known = self.state.container(step.id)
+            reason = known.reason if known is not None else ""
+        ended = step.container_state >= ContainerState.EXITED
+        self._tell(step, _CONTAINER_EVENTS[step.container_state], identity, reason if ended else "")
+
+    def _identity(self, object_id: str, is_sandbox: bool) -> _Names:
+        """Whose id it is; remembered beyond its removal, which an event may tell late."""
+        names = self._known_names(object_id, is_sandbox)
+        if names is None:
+            return self._names.get(object_id, _NAMELESS)
+        self._names[object_id] = names
+        if len(self._names) > _REMEMBERED:
+            self._names.popitem(last=False)
+        return names
+
+    def _known_names(self, object_id: str, is_sandbox: bool) -> _Names | None:
+        if is_sandbox:
+            sandbox = self.state.sandbox(object_id)
+            return _of_sandbox(sandbox) if sandbox is not None else None
+        container = self.state.container(object_id)
+        if container is None:
+            return None
+        if container.pod_name:
+            pod = (container.pod_namespace, container.pod_name, container.pod_uid)
+            return (*pod, container.name)
+        sandbox = self.state.sandbox(container.sandbox_id)
+        names = _of_sandbox(sandbox) if sandbox is not None else _NAMELESS
+        return (*names[:3], container.name)
+
+    def _tell_replayed(self, step: _Step, event: decode.CriEvent) -> None:
+        sandbox = event.sandbox
+        names = _of_sandbox(sandbox) if sandbox is not None else _NAMELESS
+        if sandbox is not None and sandbox.id == step.id:
+            self._tell(step, _SANDBOX_EVENTS[step.sandbox_state], names, "")
+            return
+        mine = next((c for c in event.containers if c.id == step.id), None)
+        identity = (*names[:3], mine.name if mine is not None else "")
+        reason = mine.reason if mine is not None else ""
+        self._tell(step, _CONTAINER_EVENTS[step.container_state], identity, reason)
+
+    def _tell_found(self, transitions: list[Transition], frame: Frame) -> None:
+        """What a relist found, as events; a container that vanished while running also died."""
+        for change in transitions:
+            identity = self._identity(change.id, change.is_sandbox)
+            table: Mapping[int, EventType] = (
+                _SANDBOX_EVENTS if change.is_sandbox else _CONTAINER_EVENTS
+            )
+            if change.new not in table:
+                continue
+            self._event(
+                table[change.new],
+                Source.RELIST,
+                change.at,
+                frame.wall,
+                change.id,
+                identity,
+                False,
+                None,
+                "",
+            )
+
+    def _tell(self, step: _Step, kind: EventType, identity: _Names, reason: str) -> None:
+        exit_code = step.exit_code if kind is EventType.CONTAINER_DIED else None
+        self._event(
+            kind,
+            step.source,
+            step.at,
+            step.wall,
+            step.id,
+            identity,
+            step.replayed,
+            exit_code,
+            reason,
+        )
+
+    def _event(
+        self,
+        kind: EventType,
+        source: Source,
+        at: int,
+        wall: int,
+        object_id: str,
+        identity: _Names,
+        replayed: bool,
+        exit_code: int | None,
+        reason: str,
+    ) -> None:
+        self.events += 1
+        namespace, pod, pod_uid, container = identity
+        event = LifecycleEvent(
+            seq=self.events,
+            type=kind,
+            source=source,
+            created_at=at,
+            received_at=wall,
+            container_id=object_id,
+            replayed=replayed,
+            namespace=namespace,
+            pod=pod,
+            pod_uid=pod_uid,
+            container=container,
+            exit_code=exit_code,
+            reason=reason,
+        )
+        if event.lag_ns is not None:
+            self.lag_ns = event.lag_ns
+        self._told.events.append(event)
+
+
+def _of_sandbox(sandbox: Sandbox) -> _Names:
+    return sandbox.namespace, sandbox.name, sandbox.uid, ""
+
+
+def _exit_code(event: decode.CriEvent) -> int | None:
+    for container in event.containers:
+        if container.id == event.id:
+            return container.exit_code
+    return None
