@@ -1,0 +1,79 @@
+# make demo   the dashboard against a simulated runtime: no node, no root
+# make test   every test that needs no real runtime
+# Both make their own .venv first; PYTHON=python3.13 picks another Python (3.11 or newer).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+ARGS ?=
+
+.PHONY: help demo test test-node node lint types proto bench wheel clean
+
+help:
+	@echo "make demo       the dashboard against a simulated runtime (ARGS='--pods 200' for more)"
+	@echo "make test       every test that needs no real runtime"
+	@echo "make test-node  the tests against a real containerd, which they build (root, network)"
+	@echo "make node       a real containerd to try by hand (root, network)"
+	@echo "make lint       ruff and the import contracts;  make types: mypy"
+	@echo "make proto      generate the CRI message stubs anew"
+	@echo "make bench      the benchmarks"
+	@echo "make wheel      dist/pleg_tui-*.whl"
+	@echo "make clean      remove what make made, .venv too"
+
+demo: $(RUN)
+	@$(BIN)/pleg-tui demo $(ARGS)
+
+test: $(DEV)
+	$(BIN)/python -m pytest -q -n auto -m "not node" $(ARGS)
+
+test-node: $(DEV)
+	$(BIN)/python -m pytest -q -m node tests/node $(ARGS)
+
+node: $(DEV)
+	$(BIN)/python -m tests.node.rig $(ARGS)
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(DEV)
+	$(BIN)/mypy
+
+proto: $(DEV)
+	$(BIN)/python -m grpc_tools.protoc -Ipleg_tui/cri --python_out=pleg_tui/cri \
+	  --pyi_out=pleg_tui/cri runtime.proto containerd_events.proto
+
+bench: $(DEV)
+	@set -e; for file in tests/bench/bench_*.py; do \
+	  echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+wheel: $(RUN)
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+# A venv that could not be finished is not left lying about. On Debian, `python3 -m venv` works only
+# with the package python3-venv.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is not Python 3.11 or newer; try: make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 && $(BIN)/python -m pip --version >/dev/null || { \
+	  rm -rf $(VENV); \
+	  echo "make: $(PYTHON) cannot make a venv; on Debian or Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; }
+
+# Installed anew only when what is to be installed has changed.
+$(RUN): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(RUN)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
