@@ -1,0 +1,94 @@
+"""What the live state keeps of one id."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
+from pleg_tui.pleg import merge, steps
+
+
+class Names(NamedTuple):
+    """Whose id it is; empty where it was never said."""
+
+    pod_uid: str
+    """The key of its pod."""
+    namespace: str
+    pod: str
+    container: str
+    """Empty for a sandbox."""
+
+
+class Record:
+    """One id: a sandbox or a container that exists, or its tombstone."""
+
+    __slots__ = (
+        "announced",
+        "buried",
+        "climbed",
+        "container",
+        "detailed",
+        "first",
+        "id",
+        "is_sandbox",
+        "key",
+        "names",
+        "ran",
+        "sandbox",
+        "state",
+        "suspected",
+        "vouched",
+    )
+
+    def __init__(self, object_id: str, is_sandbox: bool, first: int) -> None:
+        self.id = object_id
+        self.first = first
+        """When it was first known, mono."""
+        self.state = 0
+        self.climbed = 0
+        """When its state last climbed, wall; 0 when nobody saw it climb."""
+        self.announced = 0
+        """Bits (Announced): steps that need no event any more."""
+        self.suspected = 0
+        """Bits: steps that a listing showed before any event announced them."""
+        self.ran: bool | None = None
+        """Whether it ever ran; None while nothing told."""
+        self.vouched = False
+        """The CRI itself spoke of it, so that its absence there means something."""
+        self.detailed = False
+        """A status came, so that a listing can only know less."""
+        self.key = ""
+        """Its pod's key; empty while it belongs to none."""
+        self.buried: int | None = None
+        """When it was removed, mono; from then on it is a tombstone."""
+        self.names: Names | None = None
+        """Kept in the tombstone, where the rest is dropped."""
+        self._blank(is_sandbox)
+
+    def _blank(self, is_sandbox: bool) -> None:
+        self.is_sandbox = is_sandbox
+        self.sandbox = Sandbox(self.id, "", "", "") if is_sandbox else None
+        self.container = None if is_sandbox else Container(self.id, "", "")
+
+    def become(self, is_sandbox: bool) -> None:
+        """Turn out to be the other kind, as far along in its life as is certain."""
+        self.announced = steps.bits_as_kind(self.announced, is_sandbox=is_sandbox)
+        self.state = steps.as_kind(self.state, is_sandbox=is_sandbox)
+        self._blank(is_sandbox)
+        if self.sandbox is not None:
+            self.sandbox = merge.sandbox_event(self.sandbox, SandboxState(self.state), 0)
+        if self.container is not None:
+            self.container = merge.container_event(self.container, ContainerState(self.state), 0)
+
+    def learn_whether_it_ran(self, container: Container, *, is_status: bool) -> None:
+        """Only a status tells when a container started; an ended one without that never ran."""
+        if container.started_at or container.state == ContainerState.RUNNING:
+            self.ran = True
+        elif is_status and container.state >= ContainerState.EXITED and self.ran is None:
+            self.ran = False
+
+    def bury(self, names: Names, mono: int) -> None:
+        """Become a tombstone: keep what a late message or a missed step needs, drop the rest."""
+        self.names = names
+        self.buried = mono
+        self.sandbox = self.container = None
