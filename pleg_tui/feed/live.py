@@ -363,7 +363,7 @@ class LiveFeed:
     def _ask_details(self) -> None:
         details, process = self._story.details, self._process
         if process is None or self._health.phase is not Phase.LIVE:
-            details.clear()  # the listing after the reconnect asks again
+            self._story.postpone_details()  # the listing after the reconnect asks again
             return
         for _ in range(min(DETAILS_PER_BEAT, len(details))):
             request = {"op": "container", "id": details[0]}

@@ -182,6 +182,11 @@ class Story:
         self.state.forget(mono)
         return missed
 
+    def postpone_details(self) -> None:
+        """Forget what was worth a look-up; the next listing finds it again."""
+        self.details.clear()
+        self._asked_details.clear()
+
     def take(self) -> Told:
         """What there is to tell since the last call."""
         self._collect()
@@ -378,9 +383,8 @@ class Story:
         """What a relist found, as events; a container that vanished while running also died."""
         for change in transitions:
             identity = self._identity(change.id, change.is_sandbox)
-            table: Mapping[int, EventType] = (
-                _SANDBOX_EVENTS if change.is_sandbox else _CONTAINER_EVENTS
-            )
+            table: dict[int, EventType] = {}
+            table.update(_SANDBOX_EVENTS if change.is_sandbox else _CONTAINER_EVENTS)
             if change.new not in table:
                 continue
             self._event(
