@@ -1,5 +1,7 @@
 """The frame codec: what goes in comes out, in whatever pieces a pipe delivers it."""
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,10 +45,8 @@ def test_a_size_that_cannot_be_is_refused() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=400))
 def test_garbage_gives_frames_or_a_frame_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(FrameError):
         Reader().feed(data)
-    except FrameError:
-        pass
 
 
 @given(i64, st.binary(max_size=50), st.binary(max_size=50))

@@ -60,6 +60,7 @@ _CONTAINERD_STEPS = {
     "/tasks/exit": _CRI_STEPS[2],
     "/containers/delete": _CRI_STEPS[3],
 }
+_NEVER_RAN = (ContainerState.CREATED, ContainerState.REMOVED)
 _OOM = "OOMKilled"
 
 _Names = tuple[str, str, str, str]
@@ -112,7 +113,6 @@ class Story:
         self._seen: OrderedDict[tuple[str, str, int], None] = OrderedDict()
         self._oomed: OrderedDict[str, None] = OrderedDict()
         self._asked_details: set[str] = set()
-        self._names: OrderedDict[str, _Names] = OrderedDict()
 
     @property
     def pods(self) -> Mapping[str, Pod]:
@@ -135,10 +135,11 @@ class Story:
         """A connection was made; what happened before mono is replayed, not new."""
         self.source = source
         self._opened = mono
+        coverage = CRIO if runtime_name == "cri-o" else CONTAINERD
         if source is Source.RELIST:
-            self.state.coverage = NOTHING
-        else:
-            self.state.coverage = CRIO if runtime_name == "cri-o" else CONTAINERD
+            coverage = NOTHING
+        if coverage is not self.state.coverage:
+            self.state.coverage = coverage
 
     def apply(self, frame: Frame) -> None:
         """Take one frame in.
@@ -178,7 +179,12 @@ class Story:
         missed = len(self.state.settle(mono - SETTLE_NS))
         self.missed += missed
         for object_id in [i for i, steps in self._held.items() if steps[0].mono < mono - HOLD_NS]:
-            self._release(object_id, named=False)
+            steps = self._held[object_id]
+            if all(step.container_state in _NEVER_RAN for step in steps):
+                # Made and unmade below the CRI, which never knew it: a sandbox that failed.
+                del self._held[object_id]
+            else:
+                self._release(object_id, named=False)
         self.state.forget(mono)
         return missed
 
@@ -316,7 +322,7 @@ class Story:
 
     def _step(self, step: _Step, named: bool = True) -> None:
         is_sandbox = bool(self.state.is_sandbox(step.id))
-        identity = self._identity(step.id, is_sandbox)
+        identity = self._identity(step.id)
         if step.oom:
             self._oomed[step.id] = None
             if len(self._oomed) > _REMEMBERED:
@@ -344,29 +350,12 @@ class Story:
         ended = step.container_state >= ContainerState.EXITED
         self._tell(step, _CONTAINER_EVENTS[step.container_state], identity, reason if ended else "")
 
-    def _identity(self, object_id: str, is_sandbox: bool) -> _Names:
-        """Whose id it is; remembered beyond its removal, which an event may tell late."""
-        names = self._known_names(object_id, is_sandbox)
+    def _identity(self, object_id: str) -> _Names:
+        """Whose id it is, also after its removal, which an event may tell late."""
+        names = self.state.names(object_id)
         if names is None:
-            return self._names.get(object_id, _NAMELESS)
-        self._names[object_id] = names
-        if len(self._names) > _REMEMBERED:
-            self._names.popitem(last=False)
-        return names
-
-    def _known_names(self, object_id: str, is_sandbox: bool) -> _Names | None:
-        if is_sandbox:
-            sandbox = self.state.sandbox(object_id)
-            return _of_sandbox(sandbox) if sandbox is not None else None
-        container = self.state.container(object_id)
-        if container is None:
-            return None
-        if container.pod_name:
-            pod = (container.pod_namespace, container.pod_name, container.pod_uid)
-            return (*pod, container.name)
-        sandbox = self.state.sandbox(container.sandbox_id)
-        names = _of_sandbox(sandbox) if sandbox is not None else _NAMELESS
-        return (*names[:3], container.name)
+            return _NAMELESS
+        return names.namespace, names.pod, names.pod_uid, names.container
 
     def _tell_replayed(self, step: _Step, event: decode.CriEvent) -> None:
         sandbox = event.sandbox
@@ -382,13 +371,16 @@ class Story:
     def _tell_found(self, transitions: list[Transition], frame: Frame) -> None:
         """What a relist found, as events; a container that vanished while running also died."""
         for change in transitions:
-            identity = self._identity(change.id, change.is_sandbox)
-            table: dict[int, EventType] = {}
-            table.update(_SANDBOX_EVENTS if change.is_sandbox else _CONTAINER_EVENTS)
-            if change.new not in table:
+            identity = self._identity(change.id)
+            kind = (
+                _SANDBOX_EVENTS.get(SandboxState(change.new))
+                if change.is_sandbox
+                else _CONTAINER_EVENTS.get(ContainerState(change.new))
+            )
+            if kind is None:
                 continue
             self._event(
-                table[change.new],
+                kind,
                 Source.RELIST,
                 change.at,
                 frame.wall,

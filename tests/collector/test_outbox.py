@@ -1,6 +1,7 @@
 """A slow reader loses the oldest frames, is told how many, and never blocks the sender."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -17,10 +18,8 @@ def pipe() -> Iterator[tuple[int, int]]:
     os.set_blocking(read, False)
     yield read, write
     for fd in (read, write):
-        try:
+        with contextlib.suppress(OSError):
             os.close(fd)
-        except OSError:
-            pass
 
 
 async def drain(read: int) -> list[Frame]:

@@ -1,5 +1,7 @@
 """What runtimes send, as the model: tolerant of what is odd, plain about what is unreadable."""
 
+import contextlib
+
 from google.protobuf.any_pb2 import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given, settings
@@ -114,7 +116,9 @@ def test_an_event_carries_its_whole_pod() -> None:
 
 def test_an_event_without_pod_status_still_names_its_id() -> None:
     event = decode.cri_event(
-        cri.ContainerEventResponse(container_id="s1", container_event_type=3).SerializeToString()
+        cri.ContainerEventResponse(
+            container_id="s1", container_event_type=cri.CONTAINER_DELETED_EVENT
+        ).SerializeToString()
     )
     assert (event.id, event.kind, event.sandbox, event.containers) == ("s1", 3, None, ())
 
@@ -154,10 +158,8 @@ def test_random_bytes_decode_or_are_refused_plainly(data: bytes) -> None:
         decode.cri_event,
         decode.containerd_event,
     ):
-        try:
+        with contextlib.suppress(WireError):
             decoder(data)
-        except WireError:
-            pass
 
 
 def test_an_answer_as_json_keeps_field_names_parses_info_and_cleans_all() -> None:
