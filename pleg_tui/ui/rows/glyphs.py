@@ -1,0 +1,74 @@
+"""The signs on the screen, and what stands for them where only ASCII can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pleg_tui.ui.rows.status import Mark
+
+_MARKS = {
+    Mark.RUNNING: "●",
+    Mark.BUSY: "◐",
+    Mark.FAILED: "✖",
+    Mark.LOOP: "↻",
+    Mark.DONE: "○",
+    Mark.UNKNOWN: "?",
+    Mark.GONE: "·",
+}
+_ASCII_MARKS = {
+    Mark.RUNNING: "*",
+    Mark.BUSY: "~",
+    Mark.FAILED: "x",
+    Mark.LOOP: "@",
+    Mark.DONE: "o",
+    Mark.UNKNOWN: "?",
+    Mark.GONE: "-",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One cell each."""
+
+    marks: Mapping[Mark, str] = field(default_factory=lambda: _MARKS)
+    live: str = "●"
+    waiting: str = "◌"
+    lost: str = "✖"
+    warning: str = "▲"
+    unfolded: str = "▾"
+    folded: str = "▸"
+    branch: str = "├"
+    last_branch: str = "└"
+    ascending: str = "▲"
+    descending: str = "▼"
+    cut: str = "…"
+    dot: str = "·"
+    rule: str = "─"
+    down: str = "↓"
+    replayed: str = "↺"
+    hatch: str = "╱"
+    edge: str = "▎"
+
+
+UNICODE = Glyphs()
+ASCII = Glyphs(
+    marks=_ASCII_MARKS,
+    live="*",
+    waiting="~",
+    lost="x",
+    warning="!",
+    unfolded="-",
+    folded="+",
+    branch="|",
+    last_branch="`",
+    ascending="^",
+    descending="v",
+    cut="~",
+    dot="-",
+    rule="-",
+    down="v",
+    replayed="R",
+    hatch="/",
+    edge="|",
+)

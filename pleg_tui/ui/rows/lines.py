@@ -1,0 +1,208 @@
+"""A row as a line of parts: text with the name of its style, exactly as wide as its columns.
+
+A line is plain data, so that a list can tell by comparing whether a line must be drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pleg_tui.ui.rows.glyphs import Glyphs
+from pleg_tui.ui.rows.columns import Column, Layout
+from pleg_tui.ui.rows.model import Row
+from pleg_tui.ui.rows.order import SortBy, View
+from pleg_tui.ui.rows.status import Mark, Tone
+from pleg_tui.ui.rows.text import cut, cut_middle, fit, fit_right, since, tidy, width_of
+
+
+class Part(NamedTuple):
+    """A run of text in one style; style names are those of widgets.line_list."""
+
+    text: str
+    style: str = ""
+
+
+Line = tuple[Part, ...]
+GLOW = "+glow"
+"""Ends the style's name of a value that has just changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a line depends on apart from its row."""
+
+    layout: Layout
+    glyphs: Glyphs
+    now: int
+    """Wall time, ns."""
+
+
+def row_line(row: Row, drawing: Drawing, glowing: Collection[str] = ()) -> Line:
+    """The line of one row; `glowing` names the columns whose value has just changed."""
+    parts: list[Part] = []
+    for column in drawing.layout.columns:
+        cells = _CELLS[column.name](row, column, drawing)
+        if column.name in glowing or (column.name == "since" and "change" in glowing):
+            cells = tuple(Part(text, style + GLOW) for text, style in cells)
+        parts.append(Part(" " * column.gap))
+        parts += cells
+        missing = column.width - sum(width_of(text) for text, _ in cells)
+        if missing:
+            parts.insert(len(parts) - len(cells) * column.right, Part(" " * missing))
+    if row.gone or row.older:
+        parts = [Part(text, "off") for text, _ in parts]
+    return tuple(parts)
+
+
+def heading_line(layout: Layout, glyphs: Glyphs, view: View) -> Line:
+    """The columns' titles, with an arrow at the one that the list is sorted by."""
+    parts: list[Part] = []
+    for column in layout.columns:
+        sorted_by = column.sort is view.sort and column.name != "since"
+        title = column.title
+        if sorted_by:
+            arrow = glyphs.descending if view.reverse else glyphs.ascending
+            title = f"{title}{arrow}" if column.right else f"{title} {arrow}"
+        if column.right and width_of(title) > column.width:
+            title = title[: column.width - 1] + title[-1]
+        text = (fit_right if column.right else fit)(title, column.width, glyphs.cut)
+        parts += (Part(" " * column.gap), Part(text, "accent" if sorted_by else "heading"))
+    return tuple(parts)
+
+
+def pod_name(namespace: str, name: str, width: int, glyphs: Glyphs) -> tuple[str, str]:
+    """(namespace and slash, name) in at most so many cells; the name has the first claim."""
+    name = tidy(name)
+    if not namespace:
+        return "", cut_middle(name, width, glyphs.cut)
+    space = tidy(namespace)
+    over = width_of(space) + 1 + width_of(name) - width
+    if over > 0:
+        space = cut(space, max(width_of(space) - over, min(width_of(space), 6)), glyphs.cut)
+    space += "/"
+    return space, cut_middle(name, max(width - width_of(space), 1), glyphs.cut)
+
+
+def _name(row: Row, column: Column, drawing: Drawing) -> Line:
+    glyphs = drawing.glyphs
+    container = row.container
+    if container is None:
+        sign = glyphs.folded if row.folded else glyphs.unfolded
+        if not row.pod.containers:
+            sign = " "
+        space, name = pod_name(row.pod.namespace, row.pod.name, column.width - 2, glyphs)
+        return Part(f"{sign} ", "dim"), Part(space, "dim"), Part(name, "name")
+    branch = glyphs.last_branch if row.last else glyphs.branch
+    name = tidy(container.name)
+    if row.older:
+        name = f"{name} (attempt {container.attempt})"
+    return (
+        Part(f"  {branch} ", "dim"),
+        Part(cut_middle(name, column.width - 4, glyphs.cut), "container"),
+    )
+
+
+def _ready(row: Row, column: Column, _drawing: Drawing) -> Line:
+    if row.container is not None:
+        return ()
+    pod = row.pod
+    counted = len(pod.counted)
+    style = "" if pod.ready or row.status.tone is Tone.OFF else row.status.tone.value
+    return (Part(cut(f"{pod.running}/{counted}", column.width), style),)
+
+
+def _state(row: Row, column: Column, drawing: Drawing) -> Line:
+    status = row.status
+    glyph = drawing.glyphs.marks[status.mark]
+    word = cut(status.word, column.width - 2, drawing.glyphs.cut)
+    style = status.tone.value
+    plain = "" if row.container is None else "container"
+    return Part(f"{glyph} ", style), Part(word, plain if status.tone is Tone.GOOD else style)
+
+
+def _restarts(row: Row, column: Column, _drawing: Drawing) -> Line:
+    number = row.restarts
+    style = "dim" if not number else "warn" if row.status.mark is Mark.LOOP else ""
+    return (Part(cut(f"{number}", column.width), style),)
+
+
+def _age(row: Row, _column: Column, drawing: Drawing) -> Line:
+    created = row.pod.created_at if row.container is None else row.container.created_at
+    return (Part(since(created, drawing.now), "dim"),)
+
+
+def _since(row: Row, _column: Column, drawing: Drawing) -> Line:
+    return (Part(since(row.change.at, drawing.now), "dim"),)
+
+
+def _change(row: Row, column: Column, drawing: Drawing) -> Line:
+    text = cut(tidy(row.change.text), column.width, drawing.glyphs.cut)
+    style = row.change.tone.value
+    return (Part(text, "dim" if row.change.tone is Tone.OFF else style),)
+
+
+def _image(row: Row, column: Column, drawing: Drawing) -> Line:
+    image = row.container.image if row.container is not None else ""
+    return (Part(cut_middle(tidy(image), column.width, drawing.glyphs.cut), "dim"),)
+
+
+_CELLS: dict[str, Callable[[Row, Column, Drawing], Line]] = {
+    "name": _name,
+    "ready": _ready,
+    "state": _state,
+    "restarts": _restarts,
+    "age": _age,
+    "since": _since,
+    "change": _change,
+    "image": _image,
+}
+
+
+class Item(NamedTuple):
+    """A piece of a one-line bar."""
+
+    parts: Line
+    rank: int = 0
+    """Where the room is short, the highest rank goes first; rank 0 stays."""
+
+
+def bar_line(left: list[Item], right: list[Item], width: int, gap: int = 2) -> Line:
+    """Items set to both ends of a line of exactly this width, dropped by rank until they fit."""
+    items = [(item, side) for side, group in enumerate((left, right)) for item in group]
+
+    def needed() -> int:
+        used = sum(sum(width_of(text) for text, _ in item.parts) for item, _ in items)
+        return used + gap * max(len(items) - 1, 0) + 2
+
+    while needed() > width and any(item.rank for item, _ in items):
+        items.remove(max(reversed(items), key=lambda pair: pair[0].rank))
+    halves: list[list[Part]] = [[], []]
+    for item, side in items:
+        if halves[side]:
+            halves[side].append(Part(" " * gap))
+        halves[side] += item.parts
+    room = width - 2
+    ends = [_clip(half, room) for half in halves]
+    used = sum(width_of(text) for half in ends for text, _ in half)
+    if used > room:
+        ends[1] = []
+        used = sum(width_of(text) for text, _ in ends[0])
+    return (Part(" "), *ends[0], Part(" " * (room - used)), *ends[1], Part(" "))
+
+
+def _clip(parts: list[Part], width: int) -> list[Part]:
+    kept: list[Part] = []
+    for text, style in parts:
+        if width <= 0:
+            break
+        text = cut(text, width)
+        kept.append(Part(text, style))
+        width -= width_of(text)
+    return kept
+
+
+def sort_label(view: View) -> str:
+    """The sort in words, for the pane's title."""
+    return "name" if view.sort is SortBy.NAME else view.sort.value

@@ -1,0 +1,57 @@
+"""In which order pods stand, and what the admin may change about the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pleg_tui.model import Pod
+from pleg_tui.ui.rows.filters import NO_FILTER, Filter
+from pleg_tui.ui.rows.status import Change, Status
+
+Key = tuple[object, ...]
+"""A sort key. Keys of one order compare with one another; the pod's key ends each, so no two are
+equal."""
+
+
+class SortBy(StrEnum):
+    """What pods are sorted by; ties go by namespace and name."""
+
+    NAME = "name"
+    READY = "ready"
+    STATE = "state"
+    RESTARTS = "restarts"
+    AGE = "age"
+    CHANGE = "last change"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the list is looked at."""
+
+    sort: SortBy = SortBy.NAME
+    reverse: bool = False
+    filter: Filter = NO_FILTER
+    running_only: bool = False
+    unhealthy_only: bool = False
+
+
+def _ready_share(pod: Pod) -> float:
+    counted = len(pod.counted)
+    return pod.running / counted if counted else 0.0
+
+
+_LEADING: dict[SortBy, Callable[[Pod, Status, Change], object]] = {
+    SortBy.NAME: lambda _pod, _status, _change: 0,
+    SortBy.READY: lambda pod, _status, _change: _ready_share(pod),
+    SortBy.STATE: lambda _pod, status, _change: status.severity,
+    SortBy.RESTARTS: lambda pod, _status, _change: -pod.restarts,
+    SortBy.AGE: lambda pod, _status, _change: -pod.created_at,
+    SortBy.CHANGE: lambda _pod, _status, change: -change.at,
+}
+
+
+def sort_key(sort: SortBy, pod: Pod, status: Status, change: Change) -> Key:
+    """Where a pod stands: by name from a to z, else what wants attention first."""
+    return (_LEADING[sort](pod, status, change), pod.namespace, pod.name, pod.uid)
