@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
-from pleg_tui.ui.rows.order import Key, View, sort_key
-from pleg_tui.ui.rows.status import (
+from pleg_tui.ui.content.order import Key, View, sort_key
+from pleg_tui.ui.content.status import (
     GONE,
     Change,
     Status,
@@ -23,7 +23,7 @@ from pleg_tui.ui.rows.status import (
     pod_change,
     pod_status,
 )
-from pleg_tui.ui.rows.text import SECOND
+from pleg_tui.ui.content.text import SECOND
 
 GONE_STAYS = 2 * SECOND
 """How long a pod's row stays after the pod is gone."""

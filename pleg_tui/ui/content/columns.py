@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pleg_tui.ui.rows.order import SortBy
+from pleg_tui.ui.content.order import SortBy
 
 MARGIN = 1
 """Cells left of the first column."""

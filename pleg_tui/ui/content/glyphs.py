@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pleg_tui.ui.rows.status import Mark
+from pleg_tui.ui.content.status import Mark
 
 _MARKS = {
     Mark.RUNNING: "●",

@@ -1,30 +1,18 @@
-"""A row as a line of parts: text with the name of its style, exactly as wide as its columns.
-
-A line is plain data, so that a list can tell by comparing whether a line must be drawn again.
-"""
+"""A pod's or container's row as a line of the live list, and the columns' titles."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from pleg_tui.ui.rows.glyphs import Glyphs
-from pleg_tui.ui.rows.columns import Column, Layout
-from pleg_tui.ui.rows.model import Row
-from pleg_tui.ui.rows.order import SortBy, View
-from pleg_tui.ui.rows.status import Mark, Tone
-from pleg_tui.ui.rows.text import cut, cut_middle, fit, fit_right, since, tidy, width_of
+from pleg_tui.ui.content.columns import Column, Layout
+from pleg_tui.ui.content.glyphs import Glyphs
+from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.content.model import Row
+from pleg_tui.ui.content.order import View
+from pleg_tui.ui.content.status import Mark, Tone
+from pleg_tui.ui.content.text import cut, cut_middle, fit, fit_right, since, tidy, width_of
 
-
-class Part(NamedTuple):
-    """A run of text in one style; style names are those of widgets.line_list."""
-
-    text: str
-    style: str = ""
-
-
-Line = tuple[Part, ...]
 GLOW = "+glow"
 """Ends the style's name of a value that has just changed."""
 
@@ -158,51 +146,3 @@ _CELLS: dict[str, Callable[[Row, Column, Drawing], Line]] = {
     "change": _change,
     "image": _image,
 }
-
-
-class Item(NamedTuple):
-    """A piece of a one-line bar."""
-
-    parts: Line
-    rank: int = 0
-    """Where the room is short, the highest rank goes first; rank 0 stays."""
-
-
-def bar_line(left: list[Item], right: list[Item], width: int, gap: int = 2) -> Line:
-    """Items set to both ends of a line of exactly this width, dropped by rank until they fit."""
-    items = [(item, side) for side, group in enumerate((left, right)) for item in group]
-
-    def needed() -> int:
-        used = sum(sum(width_of(text) for text, _ in item.parts) for item, _ in items)
-        return used + gap * max(len(items) - 1, 0) + 2
-
-    while needed() > width and any(item.rank for item, _ in items):
-        items.remove(max(reversed(items), key=lambda pair: pair[0].rank))
-    halves: list[list[Part]] = [[], []]
-    for item, side in items:
-        if halves[side]:
-            halves[side].append(Part(" " * gap))
-        halves[side] += item.parts
-    room = width - 2
-    ends = [_clip(half, room) for half in halves]
-    used = sum(width_of(text) for half in ends for text, _ in half)
-    if used > room:
-        ends[1] = []
-        used = sum(width_of(text) for text, _ in ends[0])
-    return (Part(" "), *ends[0], Part(" " * (room - used)), *ends[1], Part(" "))
-
-
-def _clip(parts: list[Part], width: int) -> list[Part]:
-    kept: list[Part] = []
-    for text, style in parts:
-        if width <= 0:
-            break
-        text = cut(text, width)
-        kept.append(Part(text, style))
-        width -= width_of(text)
-    return kept
-
-
-def sort_label(view: View) -> str:
-    """The sort in words, for the pane's title."""
-    return "name" if view.sort is SortBy.NAME else view.sort.value

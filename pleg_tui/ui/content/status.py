@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
-from pleg_tui.ui.rows.text import SECOND
+from pleg_tui.ui.content.text import SECOND
 
 CRASH_WINDOW = 600 * SECOND
 """The kubelet forgets its back-off once a container has run this long (twice the longest back-off,

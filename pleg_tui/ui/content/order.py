@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pleg_tui.model import Pod
-from pleg_tui.ui.rows.filters import NO_FILTER, Filter
-from pleg_tui.ui.rows.status import Change, Status
+from pleg_tui.ui.content.filters import NO_FILTER, Filter
+from pleg_tui.ui.content.status import Change, Status
 
 Key = tuple[object, ...]
 """A sort key. Keys of one order compare with one another; the pod's key ends each, so no two are

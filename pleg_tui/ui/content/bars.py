@@ -1,0 +1,191 @@
+"""The one-line bars: the status line, the panes' titles, the banner, the keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from pleg_tui.feed.types import Health, Phase
+from pleg_tui.model import Source
+from pleg_tui.ui.content.glyphs import Glyphs
+from pleg_tui.ui.content.lines import Item, Line, Part, bar_line
+from pleg_tui.ui.content.model import Totals
+from pleg_tui.ui.content.order import View
+from pleg_tui.ui.content.text import count, cut_middle, milliseconds, tidy
+
+SOURCES = {
+    Source.CRI: "CRI events",
+    Source.CONTAINERD: "containerd events",
+    Source.RELIST: "relist",
+}
+_MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What this program costs the node."""
+
+    cpu_percent: float | None = None
+    """Of one core, interface and collector together, over the last reading's interval."""
+    rss_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to be said in the status line for a while."""
+
+    text: str
+    style: str = "accent"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """Everything the status line shows."""
+
+    node: str
+    health: Health
+    usage: Usage = Usage()
+    message: Message | None = None
+    paused: int | None = None
+    """Changes held back while paused; None when it is not paused."""
+
+
+def phase_parts(health: Health, glyphs: Glyphs) -> Line:
+    """The connection's state as glyph and word."""
+    match health.phase:
+        case Phase.LIVE:
+            return (Part(f"{glyphs.live} live", "good-bold"),)
+        case Phase.LOST:
+            return (Part(f"{glyphs.lost} lost", "bad-bold"),)
+        case Phase.STOPPED:
+            return (Part(f"{glyphs.lost} stopped", "bad-bold"),)
+        case Phase.CONNECTING:
+            return (Part(f"{glyphs.waiting} connecting", "warn-bold"),)
+    return (Part(f"{glyphs.waiting} starting", "busy-bold"),)
+
+
+def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
+    """The line at the top of the screen."""
+    health = facts.health
+    runtime = health.runtime
+    left = [Item(phase_parts(health, glyphs))]
+    if runtime is not None and runtime.simulated:
+        left.append(Item((Part(" SIMULATED ", "badge"),)))
+    if facts.paused is not None:
+        held = f" paused, {count(facts.paused, 'change')} "
+        left.append(Item((Part(held, "badge-warn"),)))
+    if facts.message is not None:
+        left.append(Item((Part(tidy(facts.message.text), facts.message.style),)))
+    left.append(Item((Part(cut_middle(tidy(facts.node), 24, glyphs.cut), "strong"),), 3))
+    if runtime is not None:
+        name = f"{tidy(runtime.name)} {tidy(runtime.version)}"
+        left.append(Item((Part(cut_middle(name, 30, glyphs.cut)),), 2))
+    if health.source is not None:
+        left.append(Item((Part(SOURCES[health.source], "dim"),), 5))
+    right: list[Item] = []
+    if health.lag_ms is not None:
+        right.append(_figure("lag", milliseconds(health.lag_ms), 4))
+    right.append(_figure("events", f"{health.events:,}", 7))
+    if health.lost:
+        right.append(Item((Part(f"lost {health.lost:,}", "bad-bold"),)))
+    if health.missed:
+        right.append(Item((Part(f"missed {health.missed:,}", "warn-bold"),)))
+    usage = facts.usage
+    if usage.cpu_percent is not None:
+        right.append(_figure("cpu", f"{usage.cpu_percent:.1f}%", 6))
+    if usage.rss_bytes is not None:
+        right.append(_figure("mem", f"{usage.rss_bytes / _MEBIBYTE:.0f}M", 8))
+    return bar_line(left, right, width)
+
+
+def _figure(label: str, value: str, rank: int) -> Item:
+    return Item((Part(f"{label} ", "dim"), Part(value)), rank)
+
+
+def banner_text(health: Health, now: float, glyphs: Glyphs) -> tuple[str, str]:
+    """(text, style) of what is wrong and what to do about it; empty when nothing is.
+
+    Args:
+        health: how the stream stands.
+        now: time.monotonic().
+        glyphs: the signs to use.
+    """
+    if health.error and health.phase is not Phase.LIVE:
+        return f"{glyphs.lost} {tidy(health.error)}{retry_text(health, now)}", "error"
+    if health.phase is Phase.LOST:
+        return (
+            f"{glyphs.lost} The connection to the runtime is lost.{retry_text(health, now)}",
+            "error",
+        )
+    if health.error or health.warning:
+        return f"{glyphs.warning} {tidy(health.error or health.warning)}", "warning"
+    return "", ""
+
+
+def retry_text(health: Health, now: float) -> str:
+    """When it will be tried again, as the end of a sentence."""
+    if health.retry_at is None:
+        return ""
+    seconds = ceil(health.retry_at - now)
+    return f"  Trying again in {seconds} s." if seconds > 0 else "  Trying again now."
+
+
+def pods_title(totals: Totals, view: View, *, focused: bool, width: int, glyphs: Glyphs) -> Line:
+    """The title of the pane of pods."""
+    left = [
+        _title("Pods", focused, glyphs),
+        Item((Part(f"{totals.pods:,}", "strong"),)),
+        Item((Part(count(totals.containers, "container"), "dim"),), 4),
+    ]
+    if totals.unhealthy:
+        left.append(Item((Part(f"{totals.unhealthy:,} unhealthy", "bad"),), 1))
+    right: list[Item] = []
+    if view.filter:
+        text = cut_middle(tidy(view.filter.text), max(width // 3, 12), glyphs.cut)
+        right.append(Item((Part("/", "dim"), Part(text, "accent"))))
+    if view.running_only:
+        right.append(Item((Part("running only", "accent"),)))
+    if view.unhealthy_only:
+        right.append(Item((Part("unhealthy only", "accent"),)))
+    if view.filter or view.running_only or view.unhealthy_only:
+        right.append(Item((Part(f"{totals.shown:,} of {totals.pods:,} shown", "dim"),), 2))
+    arrow = glyphs.descending if view.reverse else glyphs.ascending
+    right.append(Item((Part("by ", "dim"), Part(f"{view.sort.value} {arrow}", "dim")), 3))
+    return bar_line(left, right, width)
+
+
+def events_title(
+    total: int, unseen: int, *, focused: bool, following: bool, width: int, glyphs: Glyphs
+) -> Line:
+    """The title of the pane of events; `unseen` are those below what is shown."""
+    left = [_title("Events", focused, glyphs), Item((Part(f"{total:,}", "strong"),))]
+    right: list[Item] = []
+    if not following:
+        if unseen:
+            right.append(Item((Part(f" {unseen:,} new {glyphs.down} ", "badge"),)))
+        right.append(Item((Part("scrolled back, G follows", "dim"),), 1))
+    return bar_line(left, right, width)
+
+
+def _title(text: str, focused: bool, glyphs: Glyphs) -> Item:
+    style = "title-focus" if focused else "title"
+    return Item((Part(f"{glyphs.edge if focused else ' '}{text}", style),))
+
+
+def key_line(keys: list[tuple[str, str]], width: int) -> tuple[Line, list[tuple[int, int, int]]]:
+    """As many keys with what they do as fit, in the order given.
+
+    Returns:
+        The line, and for each key that is on it (first cell, end cell, its place in `keys`).
+    """
+    parts: list[Part] = [Part(" ")]
+    spots: list[tuple[int, int, int]] = []
+    x = 1
+    for index, (key, label) in enumerate(keys):
+        needed = len(key) + 1 + len(label)
+        if x + needed > width - 1:
+            break
+        parts += (Part(key, "key"), Part(f" {label}", "dim"), Part("  "))
+        spots.append((x, x + needed, index))
+        x += needed + 2
+    return (*parts, Part(" " * max(width - x, 0))), spots

@@ -1,0 +1,64 @@
+"""Lines of parts: text with the name of its style, exactly as wide as it is to be.
+
+A line is plain data, so that a widget can tell by comparing whether it must be drawn again. The
+styles' names are those that widgets.painting knows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pleg_tui.ui.content.text import cut, width_of
+
+
+class Part(NamedTuple):
+    """A run of text in one style."""
+
+    text: str
+    style: str = ""
+
+
+Line = tuple[Part, ...]
+
+
+class Item(NamedTuple):
+    """A piece of a one-line bar."""
+
+    parts: Line
+    rank: int = 0
+    """Where the room is short, the highest rank goes first; rank 0 stays."""
+
+
+def bar_line(left: list[Item], right: list[Item], width: int, gap: int = 2) -> Line:
+    """Items set to both ends of a line of exactly this width, dropped by rank until they fit."""
+    items = [(item, side) for side, group in enumerate((left, right)) for item in group]
+
+    def needed() -> int:
+        used = sum(sum(width_of(text) for text, _ in item.parts) for item, _ in items)
+        return used + gap * max(len(items) - 1, 0) + 2
+
+    while needed() > width and any(item.rank for item, _ in items):
+        items.remove(max(reversed(items), key=lambda pair: pair[0].rank))
+    halves: list[list[Part]] = [[], []]
+    for item, side in items:
+        if halves[side]:
+            halves[side].append(Part(" " * gap))
+        halves[side] += item.parts
+    room = width - 2
+    ends = [_clip(half, room) for half in halves]
+    used = sum(width_of(text) for half in ends for text, _ in half)
+    if used > room:
+        ends[1] = []
+        used = sum(width_of(text) for text, _ in ends[0])
+    return (Part(" "), *ends[0], Part(" " * (room - used)), *ends[1], Part(" "))
+
+
+def _clip(parts: list[Part], width: int) -> list[Part]:
+    kept: list[Part] = []
+    for text, style in parts:
+        if width <= 0:
+            break
+        text = cut(text, width)
+        kept.append(Part(text, style))
+        width -= width_of(text)
+    return kept
