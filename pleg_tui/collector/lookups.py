@@ -3,8 +3,7 @@
 containerd announces a container before its CRI plugin knows it, and an exit before the plugin has
 noted it. When it is worth asking was measured on containerd 1.7.24 and 2.1.9: a created container
 is known 1 to 4 ms after its event, a created sandbox only once its task runs, a started one 0 to
-4 ms after its event, an exit 35 to 130 ms after its event (whose exit code is right at once). A
-container whose start fails is never announced again, so one that stays created is looked at again.
+4 ms after its event, an exit 35 to 130 ms after its event (whose exit code is right at once).
 """
 
 from __future__ import annotations
@@ -32,8 +31,6 @@ _WAITS_S = {
     ContainerState.EXITED: (0.12, 0.06, 0.12, 0.4, 1.5, 4.0),
 }
 """Waits before each attempt, by what the event said was reached."""
-_STILL_CREATED_S = (1.5, 4.0, 10.0)
-"""Further looks at a container that is created and not started: its start may have failed."""
 
 _AS_SANDBOX = {
     ContainerState.CREATED: SandboxState.UNKNOWN,
@@ -71,7 +68,8 @@ class Lookups:
             return
         if watch is not None and watch.timer is not None:
             watch.timer.cancel()
-        self._watch(object_id, at_least, _WAITS_S[at_least])
+        watch = self._watches[object_id] = _Watch(at_least, _WAITS_S[at_least])
+        self._schedule(object_id, watch)
 
     def removed(self, object_id: str) -> None:
         """The id is gone for good: nothing more to ask."""
@@ -86,10 +84,6 @@ class Lookups:
             self.removed(object_id)
         for task in self._tasks:
             task.cancel()
-
-    def _watch(self, object_id: str, at_least: ContainerState, waits: tuple[float, ...]) -> None:
-        watch = self._watches[object_id] = _Watch(at_least, waits)
-        self._schedule(object_id, watch)
 
     def _schedule(self, object_id: str, watch: _Watch) -> None:
         if watch.attempt == len(watch.waits):
@@ -115,14 +109,8 @@ class Lookups:
             return
         if state is None or state < watch.at_least:
             self._schedule(object_id, watch)
-            return
-        del self._watches[object_id]
-        if state is ContainerState.CREATED:
-            if watch.waits is _STILL_CREATED_S:
-                self._watches[object_id] = watch
-                self._schedule(object_id, watch)
-            else:
-                self._watch(object_id, ContainerState.CREATED, _STILL_CREATED_S)
+        else:
+            del self._watches[object_id]
 
     async def _look(self, object_id: str, at_least: ContainerState) -> ContainerState | None:
         """One attempt: the state that the CRI tells, None when it does not know the id."""

@@ -17,7 +17,7 @@ from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.wire import WireError
 from pleg_tui.feed.process import CollectorProcess
-from pleg_tui.feed.story import SETTLE_NS, Story
+from pleg_tui.feed.story import SETTLE_NS, UNSTARTED_S, Story
 from pleg_tui.feed.types import AskError, Delta, Health, Notice, Phase, Settings
 from pleg_tui.frames import Flag, Frame, FrameError, Kind
 from pleg_tui.model import Container, Pod, RuntimeInfo, Sandbox, Source
@@ -208,6 +208,8 @@ class LiveFeed:
         except FrameError:
             self._collector_ended()
             return
+        self._story.collect()
+        self._plan()
         self._tell()
 
     def _take_in(self, frame: Frame) -> None:
@@ -225,10 +227,6 @@ class LiveFeed:
         if kind == Kind.LISTING and frame.flags & (Flag.RESYNC | Flag.RECONNECT):
             self._settle_later(not frame.flags & Flag.CONFIRM)
         self._story.apply(frame)
-        if self._story.holding and "settle" not in self._timers:
-            self._settle_later(False)
-        if self._story.details and self._settings.details:
-            self._later("details", DETAILS_BEAT_S, self._ask_details)
 
     def _runtime(self, frame: Frame) -> None:
         told = frame.json()
@@ -344,6 +342,16 @@ class LiveFeed:
 
         self._timers[name] = self._loop.call_later(seconds, run)
 
+    def _plan(self) -> None:
+        """See to it that what waits for something is looked at again."""
+        story = self._story
+        if story.holding:
+            self._settle_later(False)
+        if story.unstarted and self._settings.details:
+            self._later("unstarted", UNSTARTED_S, self._look_at_unstarted)
+        if story.details and self._settings.details:
+            self._later("details", DETAILS_BEAT_S, self._ask_details)
+
     def _settle_later(self, resynced: bool) -> None:
         self._resynced = self._resynced or (resynced and self._health.source is not Source.RELIST)
         self._later("settle", SETTLE_NS / 1e9 + 0.1, self._settle)
@@ -356,9 +364,12 @@ class LiveFeed:
             self._notices.append(
                 Notice("resynced", time.time_ns(), self._health.source, lost=lost, missed=missed)
             )
-        if self._story.holding:
-            self._settle_later(False)
+        self._plan()
         self._tell()
+
+    def _look_at_unstarted(self) -> None:
+        self._story.look_at_unstarted()
+        self._plan()
 
     def _ask_details(self) -> None:
         details, process = self._story.details, self._process
@@ -370,8 +381,7 @@ class LiveFeed:
             if not process.request(frames.encode_json(Kind.REQUEST, request)):
                 break
             details.popleft()
-        if details:
-            self._later("details", DETAILS_BEAT_S, self._ask_details)
+        self._plan()
 
     # -- telling
 

@@ -32,6 +32,9 @@ HOLD_NS = 5_000_000_000
 """How long an event may wait for its names."""
 SETTLE_NS = 3_000_000_000
 """How late an event may come after a listing that shows what it announces."""
+UNSTARTED_S = 2.0
+"""A container that is created is started at once; one that is not is worth a look."""
+_UNSTARTED_TURNS = (0, 2, 7)
 REPLAY_SLACK_NS = 500_000_000
 _REMEMBERED = 20_000
 """Events remembered to drop the doubles of overlapping streams."""
@@ -106,6 +109,7 @@ class Story:
         self.lag_ns: int | None = None
         self.details: deque[str] = deque()
         """Ids of containers whose listing left something out: worth a look-up."""
+        self._unstarted: dict[str, int] = {}
         self._baseline = True
         self._opened = 0
         self._told = Told()
@@ -122,7 +126,6 @@ class Story:
     @property
     def news(self) -> bool:
         """True when there is something to take()."""
-        self._collect()
         told = self._told
         return bool(told.events or told.changed or told.removed or told.transitions)
 
@@ -193,9 +196,26 @@ class Story:
         self.details.clear()
         self._asked_details.clear()
 
+    @property
+    def unstarted(self) -> bool:
+        """True while containers are created and not started."""
+        return bool(self._unstarted)
+
+    def look_at_unstarted(self) -> None:
+        """Have those looked up that stay created: no runtime announces a start that failed.
+
+        Meant to be called every UNSTARTED_S seconds; each is looked at a few times, ever rarer.
+        """
+        for container_id, turn in list(self._unstarted.items()):
+            self._unstarted[container_id] = turn + 1
+            if turn in _UNSTARTED_TURNS:
+                self.details.append(container_id)
+            elif turn > max(_UNSTARTED_TURNS):
+                del self._unstarted[container_id]
+
     def take(self) -> Told:
         """What there is to tell since the last call."""
-        self._collect()
+        self.collect()
         told, self._told = self._told, Told()
         return told
 
@@ -206,11 +226,11 @@ class Story:
         baseline = self._baseline or bool(frame.flags & Flag.CONFIRM)
         self._baseline = False
         before = len(self._told.transitions)
-        self._collect()
+        self.collect()
         self.state.apply_listing(
             *listed, asked=asked, mono=frame.mono, wall=frame.wall, baseline=baseline
         )
-        self._collect()
+        self.collect()
         if self.source is Source.RELIST and frame.flags & Flag.RESYNC:
             self._tell_found(self._told.transitions[before:], frame)
         for container in listed[1]:
@@ -219,7 +239,8 @@ class Story:
         for sandbox in listed[0]:
             self._release(sandbox.id)
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
+        """Take in what the live state noted; take() does it too."""
         changed, removed, transitions = self.state.take()
         told = self._told
         told.changed -= removed
@@ -227,6 +248,12 @@ class Story:
         told.removed -= changed
         told.removed |= removed
         told.transitions.extend(transitions)
+        for change in transitions:
+            if not change.is_sandbox:
+                if change.new == ContainerState.CREATED:
+                    self._unstarted[change.id] = 0
+                else:
+                    self._unstarted.pop(change.id, None)
 
     def _want_details(self, container_id: str) -> None:
         known = self.state.container(container_id)
