@@ -1,0 +1,281 @@
+"""What is known of one container or pod, in sections, from the live list and from a look-up.
+
+A look-up's answer is JSON-like data in the CRI's own field names; what a runtime leaves out is not
+shown, and what it sends in another shape than expected is passed over. Of environment variables
+only the names are shown: values may be secrets, and whoever needs them can ask for the raw answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from pleg_tui.model import Container, ContainerState, Pod, Sandbox, SandboxState
+from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.content.status import Tone, container_change, container_status, why
+from pleg_tui.ui.content.text import SECOND, age, fit, tidy, width_of
+
+Value = tuple[str, str]
+"""(text, style)."""
+Pair = tuple[str, Value]
+Section = tuple[str, list[Pair]]
+
+
+def moment(at: int, now: int) -> str:
+    """A wall time in ns as local date and time, and how long ago that was."""
+    if not at:
+        return "unknown"
+    stamp = datetime.fromtimestamp(at // SECOND).astimezone()
+    return (
+        f"{stamp:%Y-%m-%d %H:%M:%S}.{at % SECOND // 1_000_000:03} {stamp:%z}, {age(now - at)} ago"
+    )
+
+
+def container_sections(
+    container: Container, pod: Pod, answer: Mapping[str, Any] | None, now: int
+) -> list[Section]:
+    """All about one container; `answer` is what the look-up said, None when it failed."""
+    same = [c for c in pod.containers if c.name == container.name]
+    older = same[same.index(container) + 1 :] if container in same else []
+    state = container_status(container, now, previous=older[0] if older else None)
+    status = _mapping(answer, "status")
+    image = _text(_mapping(status, "image").get("image")) or container.image
+    sections: list[Section] = [
+        (
+            "Container",
+            [
+                ("name", (container.name, "strong")),
+                ("pod", (f"{pod.namespace}/{pod.name}", "")),
+                ("state", (state.word, state.tone.value)),
+                ("attempt", (str(container.attempt), "")),
+                ("restarts", (str(container.restarts), "")),
+                ("image", (image or "unknown", "")),
+                ("image ref", (_text(status.get("image_ref")) or container.image_ref, "")),
+            ],
+        ),
+        ("Ids", _ids(container.id, container.sandbox_id, pod.uid)),
+        ("Times", _times(container, now)),
+    ]
+    if container.state is ContainerState.EXITED:
+        sections.append(("Exit", _exit(container)))
+    for index, previous in enumerate(older):
+        change = container_change(previous)
+        title = "Attempt before" if not index else f"{index + 1} attempts before"
+        sections.append((title, [("id", (previous.id, "")), *_times(previous, now)]))
+        if change.text:
+            sections[-1][1].append(("ended", (change.text, change.tone.value)))
+    sections += [
+        ("Limits", list(_limits(status, container))),
+        ("Mounts", list(_mounts(status))),
+        ("Labels", _pairs(_strings(status, "labels") or container.labels)),
+        ("Annotations", _pairs(_strings(status, "annotations") or container.annotations)),
+        ("Environment", [(name, ("(value not shown)", "dim")) for name in env_names(answer)]),
+        ("Log", [("path", (_text(status.get("log_path")) or container.log_path, ""))]),
+    ]
+    return _filled(sections)
+
+
+def pod_sections(pod: Pod, answer: Mapping[str, Any] | None, now: int) -> list[Section]:
+    """All about one pod; `answer` is what the look-up of its sandbox said."""
+    sandbox = pod.sandbox
+    status = _mapping(answer, "status")
+    head: list[Pair] = [
+        ("name", (pod.name, "strong")),
+        ("namespace", (pod.namespace, "")),
+        ("ready", (f"{pod.running} of {len(pod.counted)} run", "")),
+        ("restarts", (str(pod.restarts), "")),
+    ]
+    sections: list[Section] = [("Pod", head)]
+    if sandbox is not None:
+        head.append(("sandbox", (sandbox.state.name.lower(), _sandbox_style(sandbox))))
+        head.append(("attempt", (str(sandbox.attempt), "")))
+        head.append(("created", (moment(sandbox.created_at, now), "")))
+        handler = _text(status.get("runtime_handler")) or sandbox.runtime_handler
+        head.append(("runtime handler", (handler, "")))
+        sections.append(("Ids", [("sandbox", (sandbox.id, "")), ("pod uid", (pod.uid, ""))]))
+        sections.append(("Network", list(_network(sandbox, status))))
+    else:
+        head.append(("sandbox", ("not known", "warn")))
+        sections.append(("Ids", [("pod uid", (pod.uid, ""))]))
+    rows = []
+    for container in pod.containers:
+        state = container_status(container, now)
+        change = container_change(container)
+        rows.append((container.name, (f"{state.word}  {change.text}", state.tone.value)))
+    sections.append(("Containers", rows))
+    earlier = [
+        (f"attempt {s.attempt}", (f"{s.state.name.lower()}  {s.id}", "dim"))
+        for s in pod.sandboxes[1:]
+    ]
+    sections.append(("Earlier sandboxes", earlier))
+    if sandbox is not None:
+        sections.append(("Labels", _pairs(_strings(status, "labels") or sandbox.labels)))
+        annotations = _strings(status, "annotations") or sandbox.annotations
+        sections.append(("Annotations", _pairs(annotations)))
+    return _filled(sections)
+
+
+def section_lines(sections: Iterable[Section], note: Value | None = None) -> list[Line]:
+    """Sections as lines: a title, then a line for each pair; values that end early say so."""
+    lines: list[Line] = []
+    if note is not None:
+        lines += [(Part(" "), Part(tidy(note[0]), note[1])), ()]
+    for title, pairs in sections:
+        if lines and lines[-1]:
+            lines.append(())
+        lines.append((Part(f" {title}", "section"),))
+        width = min(max(width_of(tidy(label)) for label, _ in pairs), 48)
+        for label, (text, style) in pairs:
+            name = tidy(label)
+            cell = fit(name, width) if width_of(name) <= width else name
+            lines.append((Part(f"   {cell}  ", "label"), Part(tidy(text), style)))
+    return lines
+
+
+def json_lines(value: Any) -> list[Line]:
+    """Data as indented JSON, a line each, its keys and values in their styles."""
+    lines: list[Line] = []
+    for text in json.dumps(value, indent=2, ensure_ascii=False).split("\n"):
+        body = text.lstrip()
+        indent = Part(" " + " " * (len(text) - len(body)))
+        key, rest = _json_key(body)
+        style = (
+            "string"
+            if rest.startswith('"')
+            else "number"
+            if rest[:1].isalnum() or rest[:1] == "-"
+            else "dim"
+        )
+        lines.append((indent, Part(tidy(key), "label"), Part(tidy(rest), style)))
+    return lines
+
+
+def _json_key(body: str) -> tuple[str, str]:
+    """An indented line of JSON as (key with its colon, the rest)."""
+    if not body.startswith('"'):
+        return "", body
+    _, end = json.JSONDecoder().raw_decode(body)
+    if body[end : end + 2] == ": ":
+        return body[: end + 2], body[end + 2 :]
+    return "", body
+
+
+def env_names(answer: Mapping[str, Any] | None) -> list[str]:
+    """The names of a container's environment variables, as the runtime's verbose answer has them.
+
+    containerd and CRI-O send the OCI specification as info.runtimeSpec; containerd sends the
+    kubelet's request as info.config as well.
+    """
+    info = _mapping(answer, "info")
+    nested = _mapping(info, "info")
+    for source in (info, nested):
+        names = [
+            _text(item.get("key"))
+            for item in _list(_mapping(source, "config").get("envs"))
+            if isinstance(item, Mapping)
+        ]
+        if names:
+            return names
+        process = _mapping(_mapping(source, "runtimeSpec"), "process")
+        names = [_text(item).partition("=")[0] for item in _list(process.get("env"))]
+        if names:
+            return names
+    return []
+
+
+def _ids(container: str, sandbox: str, uid: str) -> list[Pair]:
+    return [("container", (container, "")), ("sandbox", (sandbox, "")), ("pod uid", (uid, ""))]
+
+
+def _times(container: Container, now: int) -> list[Pair]:
+    pairs: list[Pair] = [("created", (moment(container.created_at, now), ""))]
+    if container.state is not ContainerState.CREATED or container.started_at:
+        pairs.append(("started", (moment(container.started_at, now), "")))
+    if container.state is ContainerState.EXITED:
+        pairs.append(("finished", (moment(container.finished_at, now), "")))
+        if container.started_at and container.finished_at:
+            ran = (container.finished_at - container.started_at) / SECOND
+            pairs.append(("ran for", (f"{ran:,.3f} s", "")))
+    return pairs
+
+
+def _exit(container: Container) -> list[Pair]:
+    tone = Tone.BAD if container.exit_code or container.reason == "OOMKilled" else Tone.OFF
+    return [
+        ("why", (why(container), tone.value)),
+        ("reason", (container.reason, "")),
+        ("message", (container.message, "")),
+    ]
+
+
+def _limits(status: Mapping[str, Any], container: Container) -> Iterator[Pair]:
+    linux = _mapping(_mapping(status, "resources"), "linux")
+    memory = _number(linux.get("memory_limit_in_bytes")) or container.memory_limit
+    yield "memory", (f"{memory / (1 << 20):,.0f} MiB" if memory else "none known", "")
+    quota, period = _number(linux.get("cpu_quota")), _number(linux.get("cpu_period"))
+    if quota > 0 and period > 0:
+        yield "cpu", (f"{quota / period:.2f} cores ({quota} of {period} µs)", "")
+    if shares := _number(linux.get("cpu_shares")):
+        yield "cpu shares", (str(shares), "")
+    if cpus := _text(linux.get("cpuset_cpus")):
+        yield "cpu set", (cpus, "")
+    if adjustment := _number(linux.get("oom_score_adj")):
+        yield "oom score", (f"{adjustment:+}", "")
+
+
+def _mounts(status: Mapping[str, Any]) -> Iterator[Pair]:
+    for mount in _list(status.get("mounts")):
+        if isinstance(mount, Mapping):
+            how = "read-only" if mount.get("readonly") else "read-write"
+            source = _text(mount.get("host_path")) or _text(_mapping(mount, "image").get("image"))
+            yield _text(mount.get("container_path")), (f"{source}  {how}", "")
+
+
+def _network(sandbox: Sandbox, status: Mapping[str, Any]) -> Iterator[Pair]:
+    for index, address in enumerate(sandbox.ips):
+        yield ("ip" if not index else "further ip"), (address, "")
+    options = _mapping(_mapping(_mapping(status, "linux"), "namespaces"), "options")
+    for name in ("network", "pid", "ipc"):
+        if value := _text(options.get(name)):
+            yield f"{name} namespace", (value.lower(), "")
+
+
+def _sandbox_style(sandbox: Sandbox) -> str:
+    return "good" if sandbox.state is SandboxState.READY else "off"
+
+
+def _pairs(strings: Mapping[str, str]) -> list[Pair]:
+    return [(key, (strings[key], "")) for key in sorted(strings)]
+
+
+def _filled(sections: Iterable[Section]) -> list[Section]:
+    """Without values that are empty and sections that have none."""
+    filled = [(title, [p for p in pairs if p[0] and p[1][0]]) for title, pairs in sections]
+    return [section for section in filled if section[1]]
+
+
+def _mapping(parent: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
+    value = parent.get(key) if parent is not None else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _strings(parent: Mapping[str, Any], key: str) -> dict[str, str]:
+    return {name: _text(value) for name, value in _mapping(parent, key).items()}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int:
+    """An integer; 64-bit ones come as text in protobuf's JSON."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0

@@ -1,0 +1,51 @@
+"""A line of the screen that draws itself, and only when it says something else than before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.widgets.painting import COMPONENTS, Painter
+
+
+class Bar(Widget):
+    """One line, made for its width by the function it is given."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = COMPONENTS
+
+    def __init__(
+        self,
+        make: Callable[[int], Line],
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._make = make
+        self._painter = Painter(self)
+        self._drawn: Line | None = None
+
+    def check(self) -> None:
+        """Draw the line again if it is another one now."""
+        if self._drawn is not None and self._make(self.size.width) != self._drawn:
+            self._drawn = None
+            self.refresh(Region(0, 0, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """Draw it."""
+        width = self.size.width
+        if y:
+            return Strip.blank(width, self.rich_style)
+        self._drawn = self._make(width)
+        return self._painter.strip(self._drawn, width)
+
+    def notify_style_update(self) -> None:
+        """The theme changed."""
+        super().notify_style_update()
+        self._painter.clear()
+        self.refresh()

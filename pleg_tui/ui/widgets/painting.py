@@ -1,0 +1,95 @@
+"""Turns lines of parts into strips: resolves the names of styles, and keeps what was drawn."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.content.pods import GLOW
+
+STYLES = (
+    "dim",
+    "off",
+    "strong",
+    "name",
+    "container",
+    "heading",
+    "accent",
+    "rule",
+    "hatch",
+    "key",
+    "title",
+    "title-focus",
+    "badge",
+    "badge-warn",
+    "good",
+    "busy",
+    "warn",
+    "bad",
+    "good-bold",
+    "busy-bold",
+    "warn-bold",
+    "bad-bold",
+    "error",
+    "warning",
+    "section",
+    "label",
+    "string",
+    "number",
+)
+"""The names of styles; each is the component class `line--NAME`."""
+
+CURSOR = "cursor"
+CURSOR_BLURRED = "cursor-blurred"
+STALE = "stale"
+MODES = (CURSOR, CURSOR_BLURRED, STALE)
+"""Whole-line looks, laid over the styles of the parts."""
+
+COMPONENTS = frozenset(f"line--{name}" for name in (*STYLES, *MODES, "glow"))
+_MOST_STRIPS = 2000
+
+
+class Painter:
+    """Paints lines for one widget; what it knows is forgotten when the styles change."""
+
+    def __init__(self, widget: Widget) -> None:
+        self._widget = widget
+        self._styles: dict[tuple[str, str], Style] = {}
+        self._strips: dict[tuple[Line, str, int], Strip] = {}
+
+    def clear(self) -> None:
+        """Forget everything: the theme or the widget's styles are others."""
+        self._styles.clear()
+        self._strips.clear()
+
+    def strip(self, line: Line, width: int, mode: str = "") -> Strip:
+        """The line as a strip of exactly this width."""
+        key = (line, mode, width)
+        strip = self._strips.get(key)
+        if strip is None:
+            if len(self._strips) >= _MOST_STRIPS:
+                self._strips.clear()
+            style = self._style
+            segments = [Segment(text, style(name, mode)) for text, name in line if text]
+            strip = Strip(segments).adjust_cell_length(width, style("", mode))
+            self._strips[key] = strip
+        return strip
+
+    def _style(self, name: str, mode: str) -> Style:
+        key = (name, mode)
+        style = self._styles.get(key)
+        if style is None:
+            component = self._widget.get_component_rich_style
+            style = self._widget.rich_style
+            plain = name.removesuffix(GLOW)
+            if plain:
+                style += component(f"line--{plain}", partial=True)
+            if plain is not name:
+                style += component("line--glow", partial=True)
+            if mode:
+                style += component(f"line--{mode}", partial=True)
+            self._styles[key] = style
+        return style

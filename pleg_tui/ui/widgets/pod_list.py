@@ -1,0 +1,181 @@
+"""The live list: pods with their containers under them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from pleg_tui.model import Pod
+from pleg_tui.ui.content.columns import layout
+from pleg_tui.ui.content.glyphs import Glyphs
+from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.content.model import Cell, Row, RowKey, RowModel
+from pleg_tui.ui.content.order import View
+from pleg_tui.ui.content.pods import Drawing, row_line
+from pleg_tui.ui.widgets.line_list import BLANK, LineList
+from pleg_tui.ui.widgets.painting import STALE
+
+GLOW_S = 1.0
+"""How long a value that has just changed glows."""
+
+
+class PodList(LineList):
+    """Draws the rows of a RowModel; the cursor stays with its row wherever that goes.
+
+    Until the admin moves it, the cursor stays at the top instead: nothing was chosen yet.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "fold(True)", "Fold the pod", show=False, id="list.fold"),
+        Binding("right", "fold(False)", "Unfold the pod", show=False, id="list.unfold"),
+        Binding("z", "fold_all", "Fold or unfold all pods", show=False, id="list.fold-all"),
+    ]
+
+    class Moved(Message):
+        """The cursor stands on another row."""
+
+    class Opened(Message):
+        """A row was clicked twice."""
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.model = RowModel()
+        self._glyphs = glyphs
+        self._now = 0
+        self._key: RowKey | None = None
+        self._glow: dict[RowKey, dict[str, float]] = {}
+        self._stale = False
+
+    # -- what is shown
+
+    def take(self, pods: Mapping[str, Pod], touched: Iterable[str], now: int) -> None:
+        """Take in what changed; `now` is wall time in ns."""
+        changes = self.model.update(pods, touched, now)
+        self._glow_up(changes.cells)
+        self._changed(changes.rows, now)
+
+    def tick(self, now: int) -> None:
+        """Let time pass: ages grow, glows end, rows of pods long gone leave."""
+        moment = time.monotonic()
+        for key in [key for key, cells in self._glow.items() if max(cells.values()) <= moment]:
+            del self._glow[key]
+        changes = self.model.tick(now)
+        self._glow_up(changes.cells)
+        self._changed(changes.rows, now)
+
+    def look(self, view: View) -> None:
+        """Look at the list in another way."""
+        self.model.set_view(view)
+        self._changed(True, self._now)
+        self.show_cursor()
+
+    @property
+    def glowing(self) -> bool:
+        """Something glows still, so a tick() is due soon."""
+        return bool(self._glow)
+
+    def set_stale(self, stale: bool) -> None:
+        """Show the rows as what was last known, or as what is."""
+        if stale != self._stale:
+            self._stale = stale
+            self.repaint()
+
+    def _glow_up(self, cells: Iterable[Cell]) -> None:
+        until = time.monotonic() + GLOW_S
+        top = round(self.scroll_y)
+        visible = range(top, top + self.size.height)
+        for key, column in cells:
+            if self.model.index(key) in visible:
+                self._glow.setdefault(key, {})[column] = until
+
+    def _changed(self, rows: bool, now: int) -> None:
+        self._now = now
+        if rows:
+            self._follow()
+        self.repaint()
+
+    def _follow(self) -> None:
+        """Keep the cursor on its row, and the row where it stands on the screen."""
+        before = self.cursor
+        self.count = len(self.model.rows)
+        if self._key is None:
+            return
+        index = self.model.index(self._key)
+        if index is None and self._key.container:
+            index = self.model.index(RowKey(self._key.pod))
+        if index is None:
+            index = max(0, min(before, self.count - 1))
+        self.cursor = index
+        if self.count:
+            self._key = self.model.rows[index].key
+        top = round(self.scroll_y)
+        if top and index != before and top <= before < top + self.size.height:
+            self.scroll_to(y=max(top + index - before, 0), animate=False)
+        self.show_cursor()
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        rows = self.model.rows
+        return rows[self.cursor] if self.cursor < len(rows) else None
+
+    # -- drawing
+
+    def line(self, index: int) -> Line:
+        """The line of one row."""
+        row = self.model.rows[index]
+        glow = self._glow.get(row.key)
+        drawing = Drawing(layout(self.size.width), self._glyphs, self._now)
+        if not glow or self._stale:
+            return row_line(row, drawing)
+        moment = time.monotonic()
+        return row_line(row, drawing, [name for name, until in glow.items() if until > moment])
+
+    def mode(self, index: int) -> str:
+        """The cursor's line, or all lines when they are what was last known."""
+        return super().mode(index) or (STALE if self._stale else "")
+
+    def filler(self, y: int) -> Line:
+        """Hatched below the rows when they are what was last known."""
+        if not self._stale:
+            return BLANK
+        width = self.size.width
+        hatch = (self._glyphs.hatch + " ") * (width // 2 + 1)
+        return (Part((" " * (y % 2) + hatch)[:width], "hatch"),)
+
+    # -- what the keys do
+
+    def moved(self) -> None:
+        """The admin chose a row."""
+        row = self.row
+        self._key = row.key if row is not None else None
+        self.post_message(self.Moved())
+
+    def on_click(self, event: events.Click) -> None:
+        """Two clicks open the row."""
+        if event.chain == 2:
+            self.post_message(self.Opened())
+
+    def action_fold(self, folded: bool) -> None:
+        """Fold or unfold the pod under the cursor; folding from a container goes to its pod."""
+        row = self.row
+        if row is None:
+            return
+        if folded and row.container is not None:
+            self._key = RowKey(row.key.pod)
+        else:
+            self._key = row.key
+        if self.model.fold(row.key.pod, folded):
+            self._changed(True, self._now)
+
+    def action_fold_all(self) -> None:
+        """Fold every pod, or unfold every one."""
+        if self.row is not None:
+            self._key = self.row.key
+        self.model.fold_all(not self.model.all_folded)
+        self._changed(True, self._now)
