@@ -54,7 +54,7 @@ class Ledger:
     def settle(self, before: int) -> list[tuple[Record, int]]:
         """The bits that were noticed before a time (mono) and are still not announced.
 
-        They count as announced from here on, so that none is returned twice.
+        None is returned twice: what was suspected once is not suspected again.
         """
         due = [batch for batch in self._batches if batch.noticed < before]
         if not due:
@@ -65,7 +65,6 @@ class Ledger:
             for record, suspected in batch.suspects:
                 bits = suspected & ~record.announced & ~_never_happened(record)
                 if bits:
-                    record.announced |= bits
                     missed.append((record, bits))
         return missed
 

@@ -139,10 +139,7 @@ class LiveState:
                 gone.append(record)
             elif asked - record.first > HEARSAY_NS:
                 del self._alive[record.id]
-        if baseline:
-            for record in gone:
-                record.announced |= steps.UP_TO[record.is_sandbox][record.state]
-        else:
+        if not baseline:
             questions += [r for r in gone if not r.announced & Announced.REMOVED]
             self._ledger.suspect(questions, mono)
 

@@ -119,6 +119,15 @@ def test_a_container_without_labels_joins_the_pod_of_its_sandbox() -> None:
     assert live.take()[:2] == (frozenset({"uid-1"}), frozenset({"s1"}))
 
 
+def test_a_container_stays_in_its_pod_when_its_sandbox_is_long_forgotten() -> None:
+    bare = Container("c1", "s1", "nginx", state=ContainerState.RUNNING)
+    live = started(WEB, bare)
+    event(live, "s1", SandboxState.REMOVED, 2000)
+    live.forget(2000 + 600 * 10**9)
+    event(live, "c1", ContainerState.EXITED, 2001)
+    assert live.pods["uid-1"].containers[0].state is ContainerState.EXITED
+
+
 def test_attempts_are_sorted_newest_first() -> None:
     attempts = [
         replace(NGINX, id=f"c{n}", attempt=n, state=ContainerState.EXITED) for n in (1, 10, 2)
@@ -155,6 +164,22 @@ def test_a_message_that_is_behind_fills_gaps_and_changes_nothing_else() -> None:
         "/var/log/0.log",
         120,
     )
+
+
+def test_an_event_that_comes_late_does_not_replace_what_a_status_said_of_the_end() -> None:
+    ended = replace(NGINX, state=ContainerState.EXITED, exit_code=137, finished_at=1990)
+    live = started(WEB, NGINX)
+    live.apply_container(ended, mono=2000, wall=2000)
+    live.apply_event(
+        "c1",
+        is_sandbox=False,
+        state=ContainerState.EXITED,
+        at=1991,
+        mono=2001,
+        wall=2001,
+        exit_code=255,
+    )
+    assert live.container("c1") == ended
 
 
 def test_a_reason_that_the_runtime_learns_late_is_kept() -> None:
@@ -271,6 +296,42 @@ def test_what_a_look_up_finds_gone_is_missed_like_what_a_listing_finds_gone() ->
     assert missed_steps(live) == [], "no listing has asked yet"
     listing(live, WEB, asked=5000)
     assert missed_steps(live) == [("c1", ContainerState.REMOVED)]
+
+
+def test_a_removal_that_is_announced_after_the_look_up_found_it_is_none() -> None:
+    live = started(WEB)
+    event(live, "c1", ContainerState.CREATED, 2000)
+    live.apply_container(NGINX, mono=2001, wall=2001)
+    live.remove("c1", mono=2002, wall=2002)
+    event(live, "c1", ContainerState.REMOVED, 2003)
+    listing(live, WEB, asked=5000)
+    assert missed_steps(live) == [], "as if the event had been the first to tell"
+
+
+def test_the_confirming_second_look_counts_nothing() -> None:
+    live = started(WEB, NGINX)
+    live.remove("c1", mono=1500, wall=1500)
+    listing(live, asked=2000, baseline=True)
+    listing(live, asked=5000)
+    assert missed_steps(live) == []
+
+
+def test_a_baseline_excuses_only_what_it_shows() -> None:
+    live = LiveState()
+    live.apply_container(replace(NGINX, state=ContainerState.EXITED), mono=1001, wall=1001)
+    listing(live, WEB, NGINX, asked=1000, baseline=True)  # it was asked for before the exit
+    listing(live, WEB, replace(NGINX, state=ContainerState.EXITED), asked=5000)
+    assert missed_steps(live) == [("c1", ContainerState.EXITED)]
+
+
+def test_a_whole_life_that_only_a_listing_tells_is_missed_step_by_step() -> None:
+    live = started(WEB)
+    listing(live, WEB, replace(NGINX, state=ContainerState.EXITED), asked=5000)
+    assert missed_steps(live) == [
+        ("c1", ContainerState.CREATED),
+        ("c1", ContainerState.RUNNING),
+        ("c1", ContainerState.EXITED),
+    ]
 
 
 def test_cri_o_never_announces_a_sandboxs_removal_so_none_is_missed() -> None:
