@@ -17,7 +17,7 @@ from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.wire import WireError
 from pleg_tui.feed.process import CollectorProcess
-from pleg_tui.feed.story import SETTLE_NS, UNSTARTED_S, Story
+from pleg_tui.feed.story import LINGER_S, SETTLE_NS, Story
 from pleg_tui.feed.types import AskError, Delta, Health, Notice, Phase, Settings
 from pleg_tui.frames import Flag, Frame, FrameError, Kind
 from pleg_tui.model import Container, Pod, RuntimeInfo, Sandbox, Source
@@ -347,8 +347,8 @@ class LiveFeed:
         story = self._story
         if story.holding:
             self._settle_later(False)
-        if story.unstarted and self._settings.details:
-            self._later("unstarted", UNSTARTED_S, self._look_at_unstarted)
+        if story.lingering and self._settings.details:
+            self._later("lingering", LINGER_S, self._look_at_lingering)
         if story.details and self._settings.details:
             self._later("details", DETAILS_BEAT_S, self._ask_details)
 
@@ -367,8 +367,8 @@ class LiveFeed:
         self._plan()
         self._tell()
 
-    def _look_at_unstarted(self) -> None:
-        self._story.look_at_unstarted()
+    def _look_at_lingering(self) -> None:
+        self._story.look_at_lingering()
         self._plan()
 
     def _ask_details(self) -> None:
@@ -377,7 +377,8 @@ class LiveFeed:
             self._story.postpone_details()  # the listing after the reconnect asks again
             return
         for _ in range(min(DETAILS_PER_BEAT, len(details))):
-            request = {"op": "container", "id": details[0]}
+            op = "sandbox" if self._story.state.is_sandbox(details[0]) else "container"
+            request = {"op": op, "id": details[0]}
             if not process.request(frames.encode_json(Kind.REQUEST, request)):
                 break
             details.popleft()

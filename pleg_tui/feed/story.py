@@ -32,9 +32,10 @@ HOLD_NS = 5_000_000_000
 """How long an event may wait for its names."""
 SETTLE_NS = 3_000_000_000
 """How late an event may come after a listing that shows what it announces."""
-UNSTARTED_S = 2.0
-"""A container that is created is started at once; one that is not is worth a look."""
-_UNSTARTED_TURNS = (0, 2, 7)
+LINGER_S = 2.0
+"""How often what may have moved on untold is thought of."""
+_LINGER_TURNS = (0, 2, 6, 14, 30, 62, 126)
+"""In which of those turns it is looked up: ever rarer, for about four minutes."""
 REPLAY_SLACK_NS = 500_000_000
 _REMEMBERED = 20_000
 """Events remembered to drop the doubles of overlapping streams."""
@@ -108,8 +109,8 @@ class Story:
         self.unreadable = 0
         self.lag_ns: int | None = None
         self.details: deque[str] = deque()
-        """Ids of containers whose listing left something out: worth a look-up."""
-        self._unstarted: dict[str, int] = {}
+        """Ids of which something is not known: worth a look-up."""
+        self._lingering: dict[str, int] = {}
         self._baseline = True
         self._opened = 0
         self._told = Told()
@@ -174,8 +175,20 @@ class Story:
         elif frame.kind == Kind.GONE:
             gone = frame.payload.decode("utf-8", "replace")
             self._asked_details.discard(gone)
-            if self.state.is_sandbox(gone) is not None:
-                self.state.remove(gone, mono=frame.mono, wall=frame.wall)
+            self._release(gone)
+            self._gone(gone, frame)
+
+    def _gone(self, object_id: str, frame: Frame) -> None:
+        is_sandbox = self.state.is_sandbox(object_id)
+        if is_sandbox is None:
+            return
+        sandbox = self.state.sandbox(object_id)
+        pod = self.pods.get(sandbox.uid or sandbox.id) if sandbox is not None else None
+        self.state.remove(object_id, mono=frame.mono, wall=frame.wall)
+        # A sandbox takes its containers with it (CRI RemovePodSandbox).
+        for container in pod.containers if pod is not None else ():
+            if container.sandbox_id == object_id:
+                self.state.remove(container.id, mono=frame.mono, wall=frame.wall)
 
     def settle(self, mono: int) -> int:
         """Count what was missed, let go of what waited too long; returns the newly missed."""
@@ -197,21 +210,21 @@ class Story:
         self._asked_details.clear()
 
     @property
-    def unstarted(self) -> bool:
-        """True while containers are created and not started."""
-        return bool(self._unstarted)
+    def lingering(self) -> bool:
+        """True while something is in a state that no event may end."""
+        return bool(self._lingering)
 
-    def look_at_unstarted(self) -> None:
-        """Have those looked up that stay created: no runtime announces a start that failed.
+    def look_at_lingering(self) -> None:
+        """Have those looked up whose next step may go untold: call it every LINGER_S seconds.
 
-        Meant to be called every UNSTARTED_S seconds; each is looked at a few times, ever rarer.
+        No runtime announces a start that failed, and CRI-O no sandbox's removal.
         """
-        for container_id, turn in list(self._unstarted.items()):
-            self._unstarted[container_id] = turn + 1
-            if turn in _UNSTARTED_TURNS:
-                self.details.append(container_id)
-            elif turn > max(_UNSTARTED_TURNS):
-                del self._unstarted[container_id]
+        for object_id, turn in list(self._lingering.items()):
+            self._lingering[object_id] = turn + 1
+            if turn in _LINGER_TURNS:
+                self.details.append(object_id)
+            elif turn > _LINGER_TURNS[-1]:
+                del self._lingering[object_id]
 
     def take(self) -> Told:
         """What there is to tell since the last call."""
@@ -231,13 +244,16 @@ class Story:
             *listed, asked=asked, mono=frame.mono, wall=frame.wall, baseline=baseline
         )
         self.collect()
-        if self.source is Source.RELIST and frame.flags & Flag.RESYNC:
-            self._tell_found(self._told.transitions[before:], frame)
         for container in listed[1]:
             self._want_details(container.id)
-            self._release(container.id)
+        if self.source is Source.RELIST:
+            if frame.flags & Flag.RESYNC:
+                self._tell_found(self._told.transitions[before:], frame)
+            return
         for sandbox in listed[0]:
             self._release(sandbox.id)
+        for container in listed[1]:
+            self._release(container.id)
 
     def collect(self) -> None:
         """Take in what the live state noted; take() does it too."""
@@ -249,11 +265,16 @@ class Story:
         told.removed |= removed
         told.transitions.extend(transitions)
         for change in transitions:
-            if not change.is_sandbox:
-                if change.new == ContainerState.CREATED:
-                    self._unstarted[change.id] = 0
-                else:
-                    self._unstarted.pop(change.id, None)
+            if self._may_linger(change):
+                self._lingering[change.id] = 0
+            else:
+                self._lingering.pop(change.id, None)
+
+    def _may_linger(self, change: Transition) -> bool:
+        if not change.is_sandbox:
+            return change.new == ContainerState.CREATED
+        untold = SandboxState.REMOVED not in self.state.coverage.sandbox
+        return change.new == SandboxState.NOTREADY and untold and self.source is Source.CRI
 
     def _want_details(self, container_id: str) -> None:
         known = self.state.container(container_id)
@@ -349,6 +370,8 @@ class Story:
 
     def _step(self, step: _Step, named: bool = True) -> None:
         is_sandbox = bool(self.state.is_sandbox(step.id))
+        if step.source is Source.RELIST:
+            step = self._completed(step)
         identity = self._identity(step.id)
         if step.oom:
             self._oomed[step.id] = None
@@ -396,27 +419,36 @@ class Story:
         self._tell(step, _CONTAINER_EVENTS[step.container_state], identity, reason)
 
     def _tell_found(self, transitions: list[Transition], frame: Frame) -> None:
-        """What a relist found, as events; a container that vanished while running also died."""
+        """What a relist found, as events; those that a look-up will complete wait for it."""
         for change in transitions:
-            identity = self._identity(change.id)
-            kind = (
-                _SANDBOX_EVENTS.get(SandboxState(change.new))
-                if change.is_sandbox
-                else _CONTAINER_EVENTS.get(ContainerState(change.new))
-            )
-            if kind is None:
-                continue
-            self._event(
-                kind,
-                Source.RELIST,
-                change.at,
-                frame.wall,
+            step = _Step(
                 change.id,
-                identity,
+                ContainerState(0 if change.is_sandbox else change.new),
+                SandboxState(change.new if change.is_sandbox else 0),
                 False,
+                change.at,
                 None,
-                "",
+                frame.mono,
+                frame.wall,
+                False,
+                Source.RELIST,
             )
+            if change.id in self._held or change.id in self._asked_details:
+                self._held.setdefault(change.id, []).append(step)
+            else:
+                self._step(step)
+
+    def _completed(self, step: _Step) -> _Step:
+        """A relist's step with what has been looked up since."""
+        container = self.state.container(step.id)
+        if container is None:
+            return step
+        if step.container_state is ContainerState.EXITED:
+            at, exit_code = container.finished_at, container.exit_code
+            return replace(step, at=at or step.at, exit_code=exit_code)
+        if step.container_state is ContainerState.RUNNING:
+            return replace(step, at=container.started_at or step.at)
+        return step
 
     def _tell(self, step: _Step, kind: EventType, identity: _Names, reason: str) -> None:
         exit_code = step.exit_code if kind is EventType.CONTAINER_DIED else None

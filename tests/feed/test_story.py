@@ -310,20 +310,25 @@ def test_an_event_that_was_on_its_way_is_not_missed() -> None:
     assert node.later(SETTLE_NS + S) == 0
 
 
-def test_a_relist_tells_what_it_found() -> None:
+def test_a_relist_tells_what_it_found_completed_by_look_ups() -> None:
     node = Node(Source.RELIST)
     node.listing(["s"], {"c": 2})
+    node.container(status("c", 2, started_at=WALL))
     node.told()
     node.listing(["s"], {"c": 3, "d": 2}, Flag.RESYNC)
+    assert node.told() == [], "the look-ups that say how and when are on their way"
+    node.container(status("c", 3, started_at=WALL, finished_at=WALL + 9, exit_code=4))
     node.listing([], {}, Flag.RESYNC)
+    node.gone("d")
     events = node.told()
     assert [(event.type, event.container) for event in events] == [
         (E.CONTAINER_DIED, "c"),
-        (E.CONTAINER_STARTED, "d"),
         (E.SANDBOX_REMOVED, ""),
         (E.CONTAINER_REMOVED, "c"),
+        (E.CONTAINER_STARTED, "d"),
         (E.CONTAINER_REMOVED, "d"),
     ]
+    assert (events[0].exit_code, events[0].created_at) == (4, WALL + 9)
     assert {event.source for event in events} == {Source.RELIST}
     assert node.later(SETTLE_NS + S) == 0, "a relist misses nothing that it was told"
 
@@ -343,9 +348,22 @@ def test_a_container_that_stays_created_is_looked_at_again() -> None:
     node.containerd("/containers/create", "c")
     node.container(status("c", 1))
     node.story.collect()
-    assert node.story.unstarted
-    node.story.look_at_unstarted()
+    assert node.story.lingering
+    node.story.look_at_lingering()
     assert list(node.story.details) == ["c"]
     node.container(status("c", 3, exit_code=128, reason="StartError", finished_at=9))
     node.story.collect()
-    assert not node.story.unstarted
+    assert not node.story.lingering
+
+
+def test_crio_tells_no_sandboxs_removal_so_a_stopped_one_is_looked_at_again() -> None:
+    node = Node(Source.CRI, "cri-o")
+    node.listing(["s"], {"c": 3})
+    node.story.details.clear()
+    node.cri(2, "s")
+    node.story.collect()
+    node.story.look_at_lingering()
+    assert list(node.story.details) == ["s"]
+    node.gone("s")
+    assert not node.story.pods, "its containers went with it"
+    assert node.later(SETTLE_NS + S) == 0
