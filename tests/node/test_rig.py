@@ -148,23 +148,45 @@ def test_a_runtime_that_answers_nobody_is_seen_in_the_pace(containerd2: RealCont
     client.close()
 
 
+def test_what_a_killed_owner_left_is_removed_by_the_next(containerd2: RealContainerd) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "tests/node/up.py", "--pods", "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    assert owner.stdout is not None
+    endpoint = next(line for line in owner.stdout if line.startswith("endpoint: "))
+    folder = Path(endpoint.split("unix://")[1]).parent.parent
+    owner.kill()
+    owner.communicate(timeout=10)
+    wait_until(
+        "the end of its processes", lambda: not processes_of(folder.name.rpartition("-")[2]), 10
+    )
+    assert folder.exists()
+    with RealContainerd(containerd2.chroot):
+        assert not folder.exists()
+        assert containerd2.folder.exists()
+    assert list(Path("/sys/fs/cgroup").glob(f"*/{folder.name}")) == []
+
+
 @pytest.mark.parametrize("how", ["stop", "frozen", "abandoned"])
 def test_nothing_is_left_behind(containerd2: RealContainerd, how: str) -> None:
     runtime = RealContainerd(containerd2.chroot).start()
     try:
         runtime.client.run_pod("a", Spec("x"))
-        assert processes_of(runtime)
+        assert processes_of(runtime.id)
         if how == "frozen":
             os.kill(runtime.pid, signal.SIGSTOP)
             runtime.client.calls.clear()
         if how == "abandoned":
             runtime.abandon()
-            wait_until("the end of its processes", lambda: not processes_of(runtime), 10)
+            wait_until("the end of its processes", lambda: not processes_of(runtime.id), 10)
     finally:
         began = time.monotonic()
         runtime.stop(within_s=1)
         assert time.monotonic() - began < 30
-    assert processes_of(runtime) == []
+    assert processes_of(runtime.id) == []
     assert not runtime.folder.exists()
     assert mounts_below(runtime.folder) == []
     assert list(Path("/sys/fs/cgroup").glob(f"*{runtime.cgroup_parent}")) == []
@@ -172,8 +194,8 @@ def test_nothing_is_left_behind(containerd2: RealContainerd, how: str) -> None:
     runtime.stop()
 
 
-def processes_of(runtime: RealContainerd) -> list[int]:
-    """Processes that name the runtime's folder in their arguments or their cgroup."""
+def processes_of(instance: str) -> list[int]:
+    """Processes that name the instance's folder in their arguments or their cgroup."""
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
@@ -182,7 +204,7 @@ def processes_of(runtime: RealContainerd) -> list[int]:
             text = (folder / "cmdline").read_bytes() + (folder / "cgroup").read_bytes()
         except OSError:
             continue
-        if runtime.id.encode() in text:
+        if instance.encode() in text:
             found.append(int(folder.name))
     return found
 

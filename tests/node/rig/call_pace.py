@@ -64,12 +64,14 @@ def measure(
         pods: how many pods, which are also how many lives go on at once.
         timeout_s: a call that takes longer has failed.
         give_up_after: failed calls of a pod after which no more is tried in it.
-
-    Raises:
-        CallError: not even the pods could be made.
     """
-    made = [client.run_pod(f"pace-{number}") for number in range(pods)]
     first = len(client.calls)
+    made: list[Pod] = []
+    try:
+        for number in range(pods):
+            made.append(client.run_pod(f"pace-{number}", timeout=timeout_s))
+    except CallError:
+        return Pace(tuple(client.calls[first:]), lives, 0)
 
     def live(job: tuple[int, Pod]) -> int:
         number, pod = job
@@ -89,26 +91,21 @@ def measure(
 
     with ThreadPoolExecutor(pods) as pool:
         completed = sum(pool.map(live, enumerate(made)))
-    calls = tuple(client.calls[first:])
     for pod in made:
         try:
             client.stop_pod(pod.id, timeout_s)
             client.remove_pod(pod.id, timeout_s)
         except CallError:
-            break  # frozen; the caller sees it in the calls
-    return Pace(calls, lives, completed)
+            break  # it is among the calls
+    return Pace(tuple(client.calls[first:]), lives, completed)
 
 
 def measure_growing(client: CriClient, creations: int = 250, timeout_s: float = 30.0) -> Pace:
-    """Create containers in one pod and keep them, until a call fails: each event is a bit longer.
-
-    Raises:
-        CallError: not even the pod could be made.
-    """
-    pod = client.run_pod("pace-growing")
+    """Create containers in one pod and keep them, until a call fails: each event is a bit longer."""
     first = len(client.calls)
     completed = 0
     try:
+        pod = client.run_pod("pace-growing", timeout=timeout_s)
         for number in range(creations):
             client.create(pod, Spec(f"c{number}"), timeout_s)
             completed += 1

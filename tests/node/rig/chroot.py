@@ -109,8 +109,9 @@ def _build(suite: str, path: Path) -> None:
     fresh = path.with_name(f"{path.name}.tmp")
     for old in (fresh, path):
         remove_tree(old)
-    # In a mount namespace of its own: what debootstrap mounts goes with it, however it ends.
-    argv = ["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase"]
+    # In namespaces of its own: what debootstrap mounts and starts goes with it, however it ends.
+    argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    argv += ["--propagation", "private", "debootstrap", "--variant=minbase"]
     argv += [f"--include={','.join(PACKAGES)}", suite, str(fresh)]
     said = _run(argv, f"debootstrap {suite} failed")
     if not (fresh / "usr/bin/containerd").exists():

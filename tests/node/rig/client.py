@@ -85,8 +85,17 @@ class CriClient:
     """
 
     def __init__(self, endpoint: str, log_root: Path, cgroup_parent: str) -> None:
+        # Its own connection, as another process would have; and quick to come back: a runtime that
+        # a test restarts is waited for.
         self._channel = grpc.insecure_channel(
-            endpoint, options=[("grpc.max_receive_message_length", 64 << 20)]
+            endpoint,
+            options=[
+                ("grpc.max_receive_message_length", 64 << 20),
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.initial_reconnect_backoff_ms", 50),
+                ("grpc.min_reconnect_backoff_ms", 50),
+                ("grpc.max_reconnect_backoff_ms", 200),
+            ],
         )
         self._log_root = log_root
         self._cgroup_parent = cgroup_parent
@@ -168,6 +177,7 @@ class CriClient:
         attempt: int = 0,
         labels: dict[str, str] | None = None,
         annotations: dict[str, str] | None = None,
+        timeout: float = TIMEOUT_S,
     ) -> Pod:
         """RunPodSandbox on the node's network, then create and start each container."""
         uid = uid or str(uuid.uuid4())
@@ -190,8 +200,8 @@ class CriClient:
             ),
         )
         request = cri.RunPodSandboxRequest(config=config)
-        pod_id = self.call("RunPodSandbox", request, cri.RunPodSandboxResponse).pod_sandbox_id
-        pod = Pod(pod_id, uid, namespace, name, config, {})
+        answer = self.call("RunPodSandbox", request, cri.RunPodSandboxResponse, timeout)
+        pod = Pod(answer.pod_sandbox_id, uid, namespace, name, config, {})
         for spec in containers:
             pod.containers[spec.name] = self.run(pod, spec)
         return pod

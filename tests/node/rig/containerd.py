@@ -5,25 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import struct
 import subprocess
-import time
 import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.node.rig import image
-from tests.node.rig.chroot import Chroot, cache_dir, mounts_below
+from tests.node.rig import image, leftovers
+from tests.node.rig.chroot import Chroot
 from tests.node.rig.client import CallError, CriClient
+from tests.node.rig.leftovers import Claim
 from tests.node.rig.namespace import Namespace, RigError, wait_until
+from tests.node.rig.subscriber import cri_events
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 class RealContainerd:
@@ -36,9 +35,9 @@ class RealContainerd:
     def __init__(self, chroot: Chroot) -> None:
         self.chroot = chroot
         self.id = uuid.uuid4().hex[:8]
-        self.folder = Path(f"/run/pleg-tui-{self.id}")
-        self._state = cache_dir() / "state" / self.id
+        self.folder, self._state, self._cgroups = leftovers.places(self.id)
         self._config = self.folder / "config.toml"
+        self._claim: Claim | None = None
         self._namespace: Namespace | None = None
         self._client: CriClient | None = None
 
@@ -62,7 +61,7 @@ class RealContainerd:
     @property
     def cgroup_parent(self) -> str:
         """The parent of its pods' cgroups, which makes them easy to find and to remove."""
-        return f"/pleg-tui-{self.id}"
+        return f"/{self._cgroups}"
 
     @property
     def log(self) -> Path:
@@ -91,7 +90,7 @@ class RealContainerd:
 
     @property
     def client(self) -> CriClient:
-        """A client of it, shared by everybody who asks here.
+        """A client of it, shared by everybody who asks here; it outlives restarts.
 
         Raises:
             RigError: it was not started.
@@ -189,14 +188,15 @@ class RealContainerd:
                     self._namespace.signal(signal.SIGTERM, 5)
             self._namespace.close()
             self._namespace = None
-        self._remove_cgroups()
-        for folder in (self.folder, self._state):
-            if mounts_below(folder):
-                raise RigError(f"something is still mounted in {folder}")
-            shutil.rmtree(folder, ignore_errors=True)
+        leftovers.remove(self.id)
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     def clean(self) -> None:
-        """Make it as new for the next test: running, thawed, and without any pod.
+        """Make it as new for the next test: running, thawed, no pod, no event still waiting.
+
+        containerd keeps CRI events for the first subscriber that comes, up to five minutes.
 
         Raises:
             RigError: it does not come up again.
@@ -208,6 +208,8 @@ class RealContainerd:
             self._boot()
         self.client.remove_everything(STOP_TIMEOUT_S)
         self.client.calls.clear()
+        with cri_events(self.endpoint) as waiting:
+            waiting.wait_quiet()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -223,6 +225,7 @@ class RealContainerd:
     # ---- how ----
 
     def _prepare(self) -> None:
+        self._claim = leftovers.claim(self.id)
         self._state.mkdir(parents=True)
         self.folder.mkdir()
         image.build(self.chroot.path / "bin/busybox", self.folder / "images.tar")
@@ -238,12 +241,11 @@ class RealContainerd:
 
     def _boot(self) -> None:
         namespace = self._need_namespace()
-        if self._client is not None:
-            self._client.close()
         self.socket.unlink(missing_ok=True)
         namespace.start("containerd", "--config", str(self._config))
         wait_until("containerd's socket", self._listens, START_TIMEOUT_S)
-        self._client = self.new_client()
+        if self._client is None:
+            self._client = self.new_client()
         wait_until("containerd's readiness", self._ready, START_TIMEOUT_S)
 
     def _listens(self) -> bool:
@@ -271,24 +273,6 @@ class RealContainerd:
         if self._namespace is None:
             raise RigError("containerd was not started")
         return self._namespace
-
-    def _remove_cgroups(self) -> None:
-        name = self.cgroup_parent.strip("/")
-        tops = [_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")]
-        end = time.monotonic() + 5
-        for top in tops:
-            while top.is_dir():
-                for folder in sorted(top.rglob("*/"), key=lambda path: -len(path.parts)):
-                    _rmdir(folder)
-                _rmdir(top)
-                if time.monotonic() > end:
-                    break
-                time.sleep(0.01)
-
-
-def _rmdir(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # a process that was killed a moment ago still leaves
-        folder.rmdir()
 
 
 def configure(default: str) -> str:

@@ -60,8 +60,15 @@ class Subscriber(Generic[M]):
         self._gate = threading.Event()
         self._gate.set()
         self._closing = False
+        # A connection of its own with a window of 64 KiB that does not grow, so that a stall of this
+        # stream is felt after the same number of bytes whatever went on before.
         self._channel = grpc.insecure_channel(
-            endpoint, options=[("grpc.max_receive_message_length", 64 << 20)]
+            endpoint,
+            options=[
+                ("grpc.max_receive_message_length", 64 << 20),
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.http2.bdp_probe", 0),
+            ],
         )
         grpc.channel_ready_future(self._channel).result(10)
         self._stream: Any = self._channel.unary_stream(
@@ -95,6 +102,14 @@ class Subscriber(Generic[M]):
         while len(self.received) < count and time.monotonic() < end:
             time.sleep(0.005)
         return len(self.received) >= count
+
+    def wait_quiet(self, quiet_s: float = 0.1) -> None:
+        """Wait until nothing has come for a moment."""
+        while True:
+            count = len(self.received)
+            time.sleep(quiet_s)
+            if len(self.received) == count:
+                return
 
     def __enter__(self) -> Self:
         return self

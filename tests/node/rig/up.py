@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from tests.node.rig.chroot import UnavailableError, ensure
 from tests.node.rig.client import CallError, CriClient, Pod, Spec
@@ -17,24 +18,33 @@ from tests.node.rig.namespace import RigError
 
 CRASH_EVERY_S = 20.0
 JOB_EVERY_S = 3.0
+REBOOT_AFTER_S = 5.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TALK = 'n=0; while :; do n=$((n+1)); echo "line $n"; sleep 2; done'
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run until SIGINT or SIGTERM; ends the process with 0, or 1 with the reason."""
+    """Run until SIGINT, SIGTERM or SIGHUP; ends the process with 0, or 1 with the reason."""
     args = parse(argv)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    for number in _SIGNALS:
+        signal.signal(number, interrupt)
     try:
         say(f"making the Debian {args.suite} chroot ready (a minute, once)")
         chroot = ensure(args.suite)
         say(f"starting containerd {chroot.containerd} with runc {chroot.runc}")
         with RealContainerd(chroot) as runtime:
-            live(runtime, args.pods, args.churn, stop)
-            say("cleaning up")
+            live(runtime, args.pods, args.churn)
+    except KeyboardInterrupt:
+        say("cleaned up")
     except (UnavailableError, RigError, CallError) as error:
         sys.exit(f"make node: {error}")
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """End what goes on; a second signal does not disturb the cleaning up."""
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -59,30 +69,40 @@ def number_of_pods(text: str) -> int:
     return int(text)
 
 
-def live(runtime: RealContainerd, pods: int, churn: bool, stop: threading.Event) -> None:
-    """Make the pods, say how to look at them, and keep them going until told to stop."""
+def live(runtime: RealContainerd, pods: int, churn: bool) -> None:
+    """Make the pods, say how to look at them, and keep them going until interrupted."""
     client = runtime.client
-    for number in range(pods):
-        if stop.is_set():
-            return
-        client.run_pod(f"web-{number}", *containers(number), namespace="shop")
-    workers = []
-    if pods:
-        pod = client.run_pod("unlucky", namespace="shop")
-        crash = Crasher(client, pod)
-        workers.append(every(CRASH_EVERY_S, crash.turn, stop))
-    if churn:
-        workers.append(every(JOB_EVERY_S, Jobs(client).turn, stop))
+    stop = threading.Event()
+    workers: list[threading.Thread] = []
+    try:
+        for number in range(pods - 1):
+            client.run_pod(f"web-{number}", *containers(number), namespace="shop")
+        if pods:
+            crash = Crasher(client, client.run_pod("unlucky", namespace="shop"))
+            workers.append(every(CRASH_EVERY_S, crash.turn, stop))
+        if churn:
+            workers.append(every(JOB_EVERY_S, Jobs(client).turn, stop))
+        tell(runtime, len(client.pods()))
+        while True:
+            time.sleep(0.5)
+            if not runtime.running:
+                say(f"containerd has ended; it is started again in {REBOOT_AFTER_S:g} s")
+                time.sleep(REBOOT_AFTER_S)
+                runtime.boot()
+                say(f"containerd is process {runtime.pid} now")
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join(10)
+
+
+def tell(runtime: RealContainerd, pods: int) -> None:
+    """Say what is there, and how to look at it."""
     program = Path(sys.executable).with_name("pleg-tui")
-    say(f"ready: {len(client.pods())} pods; containerd is process {runtime.pid}, log {runtime.log}")
+    say(f"ready: {pods} pods; containerd is process {runtime.pid}, log {runtime.log}")
     say(f"endpoint: {runtime.endpoint}")
     say(f"try:      {program} -r {runtime.endpoint}")
     say("Ctrl-C ends it and removes everything")
-    while not stop.wait(0.5):
-        if not runtime.running:
-            raise RigError("containerd has ended by itself")
-    for worker in workers:
-        worker.join()
 
 
 def containers(number: int) -> list[Spec]:
