@@ -82,19 +82,19 @@ class RelistModel:
         self._waiting: dict[int, list[tuple[int, str, int, int]]] = {}
         self._removed: deque[tuple[int, str]] = deque()
 
-    def add(self, event: LifecycleEvent) -> None:
-        """Take an event in.
+    def add(self, event: LifecycleEvent) -> bool:
+        """Take an event in; False when it gets no verdict.
 
         Left alone are those from before the start, those without a time of their own, OOM kills
         (no state) and those that a listing found in the first place.
         """
         rank = _LEADS_TO.get(event.type)
         if rank is None or event.replayed or not event.created_at or event.source is Source.RELIST:
-            return
+            return False
         # A runtime's clock that is ahead of ours does not put off the verdict.
         at = min(event.created_at, event.received_at) if event.received_at else event.created_at
         if at < self._start:
-            return
+            return False
         tick = -(-(at - self._start) // self._period)
         life = self._lives.get(event.container_id)
         if life is None:
@@ -108,6 +108,7 @@ class RelistModel:
         if rank == _REMOVED:
             self._removed.append((tick, event.container_id))
         self._waiting.setdefault(tick, []).append((event.seq, event.container_id, rank, at))
+        return True
 
     def advance(self, now_ns: int) -> list[Verdict]:
         """The verdicts that can be given at this wall time, ns; each event gets one, once."""

@@ -1,0 +1,73 @@
+"""The dashboard, and `demo`, the dashboard of a simulated runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from typing import Any
+
+from pleg_tui.cli.connect import make_feed, target
+from pleg_tui.cli.errors import UsageError
+from pleg_tui.ui.options import UiOptions, prepare_environment
+
+
+def run(options: Namespace) -> int:
+    """Show it until it is left; returns the exit code.
+
+    Raises:
+        CliError: there is no terminal, or nothing to show.
+    """
+    if hasattr(options, "output"):
+        raise UsageError("the dashboard prints nothing: use `pleg-tui pods` or `pleg-tui events`")
+    need_terminal()
+    demo = getattr(options, "command", None) == "demo" or hasattr(options, "demo")
+    with target(options, demo=demo, waits=True) as found:
+        feed = make_feed(found.settings)
+        # The collector and the screen take about the same time to load: let them do so at once.
+        feed.spawn()
+        try:
+            look = ui_options(options, demo=demo, endpoint=found.settings.endpoint)
+            prepare_environment(look)
+            from pleg_tui.ui.app import run as show
+
+            if found.simulator is not None:
+                found.simulator.wait_ready()
+        except BaseException:
+            asyncio.run(feed.stop())
+            raise
+        return show(feed, look) or 0
+
+
+def ui_options(options: Namespace, *, demo: bool, endpoint: str) -> UiOptions:
+    """How the dashboard is to look; what the command line leaves open follows the terminal."""
+    given: dict[str, Any] = {
+        name: getattr(options, name) for name in ("fps", "theme", "ascii") if hasattr(options, name)
+    }
+    return UiOptions(
+        **given,
+        mouse=not hasattr(options, "no_mouse"),
+        demo=demo,
+        endpoint=endpoint,
+        debug=hasattr(options, "debug"),
+    )
+
+
+def need_terminal() -> None:
+    """See that there is a terminal to draw on.
+
+    Raises:
+        UsageError: there is none.
+    """
+    streams = (sys.stdin, sys.stdout)
+    if all(stream is not None and stream.isatty() for stream in streams):
+        if os.environ.get("TERM") != "dumb":
+            return
+        why = "TERM is dumb, which cannot be drawn on"
+    else:
+        why = "standard input or output is none"
+    raise UsageError(
+        f"the dashboard needs a terminal ({why}): use `ssh -t`, or `pleg-tui pods` or "
+        "`pleg-tui events`, which print"
+    )

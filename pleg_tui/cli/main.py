@@ -1,0 +1,127 @@
+"""The entry point: reads the command line, runs one command, and never shows a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pleg_tui.cli import parser
+from pleg_tui.cli.errors import FAULT, INTERRUPTED, CliError, UsageError, reader_gone, say
+
+
+def console() -> NoReturn:
+    """`pleg-tui` itself."""
+    _own_standard_streams()
+    sys.exit(main())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; those of this process when None.
+
+    Returns:
+        The exit code.
+    """
+    debug = ""
+    try:
+        options = parser.build().parse_args(arguments)
+        debug = getattr(options, "debug", "")
+        _log_to(debug)
+        code = _run(options)
+    except CliError as error:
+        say(str(error))
+        code = error.code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        reader_gone()
+        code = 0
+    except SystemExit as ending:  # --help and --version
+        code = ending.code if isinstance(ending.code, int) else 0
+    except Exception as error:
+        code = FAULT
+        _fault(error, debug)
+    return _flushed(code)
+
+
+def _run(options: Namespace) -> int:
+    """The command that was asked for; each is imported only when it is."""
+    command = getattr(options, "command", None)
+    if command is None or command == "demo":
+        from pleg_tui.cli import dashboard
+
+        return dashboard.run(options)
+    if command == "pods":
+        from pleg_tui.cli import pods
+
+        return pods.run(options)
+    if command == "events":
+        from pleg_tui.cli import events
+
+        return events.run(options)
+    from pleg_tui.cli import simulate
+
+    return simulate.run(options)
+
+
+def _log_to(path: str) -> None:
+    if not path:
+        return
+    import logging
+
+    try:
+        logging.basicConfig(
+            filename=path,
+            level=logging.DEBUG,
+            format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
+        )
+    except OSError as error:
+        raise UsageError(f"--debug {path} cannot be written: {error.strerror}") from None
+    logging.getLogger(__name__).info("%s", sys.argv)
+
+
+def _fault(error: Exception, debug: str) -> None:
+    """Say that this program failed, in one sentence; the log gets the traceback."""
+    from pleg_tui.cri.clean import clean
+
+    what = clean(f"{type(error).__name__}: {error}", 300)
+    if debug:
+        import logging
+
+        logging.getLogger(__name__).exception("fault")
+        say(f"a fault of this program, sorry ({what}): the details are in {debug}")
+    else:
+        say(f"a fault of this program, sorry ({what}): --debug FILE writes the details there")
+
+
+def _flushed(code: int) -> int:
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        reader_gone()
+    except OSError as error:
+        reader_gone()
+        say(f"standard output cannot be written: {error.strerror}")
+        return code or FAULT
+    return code
+
+
+def _own_standard_streams() -> None:
+    """Fill the places of standard streams that the caller closed.
+
+    Otherwise the next file or pipe to be opened would get such a number, and what is meant for
+    people would be written into it.
+    """
+    for number in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            try:
+                os.fstat(number)
+            except OSError:
+                os.open(os.devnull, os.O_RDWR)

@@ -1,0 +1,266 @@
+"""The command line's grammar: which words there are and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+from pleg_tui.cli import filters
+from pleg_tui.cli.errors import UsageError
+from pleg_tui.cli.times import seconds
+from pleg_tui.feed.types import SourceChoice
+from pleg_tui.sim.flavours import FLAVOURS
+from pleg_tui.sim.options import SCENARIOS, add_arguments
+from pleg_tui.sim.options import Options as SimulatorOptions
+from pleg_tui.ui.options import THEMES
+from pleg_tui.version import __version__
+
+_T = TypeVar("_T")
+
+SOURCES = tuple(choice.value for choice in SourceChoice if choice is not SourceChoice.NONE)
+
+_EXIT_CODES = """\
+exit codes: 0 good; 1 the answer is no, or a fault; 2 wrong usage, or the dashboard without a
+terminal; 3 no runtime: none found, not a CRI, no permission; 130 Ctrl-C
+"""
+_ROOT_EPILOG = f"""\
+Options of the runtime may stand before or after the command. Without a command: the dashboard.
+
+examples:
+  pleg-tui demo                              no node needed
+  sudo -E pleg-tui                           the dashboard of this node
+  pleg-tui pods -a                           its pods with every container, once
+  pleg-tui events -o json --duration 1m      what happens, a line each
+
+{_EXIT_CODES}"""
+_PODS_TEXT = """\
+Lists the node's pods once and never subscribes to anything. A pod is a line; with -a its containers
+stand below it, ended attempts too. READY counts the containers that run, of those that should; the
+runtime knows no probes. JSON always has every container.
+"""
+_EVENTS_TEXT = """\
+Prints what happens to pods and containers, a line each, as the runtime reports it. LAG is the time
+from happening to being received here; a time with ~ is when it was received, where the runtime did
+not say when it happened. Lines that begin with -- tell of the stream itself.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises instead of printing, and takes no abbreviations."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        settings.setdefault("allow_abbrev", False)
+        super().__init__(**settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Wrong usage.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def build() -> Parser:
+    """The whole grammar. Every option is absent from the result unless it was given."""
+    root = Parser(
+        prog="pleg-tui",
+        argument_default=argparse.SUPPRESS,
+        description="Live pods and containers of one Kubernetes node, from the runtime's events.",
+        epilog=_ROOT_EPILOG,
+    )
+    root.add_argument("--version", action="version", version=f"pleg-tui {__version__}")
+    _runtime(root)
+    _screen(root)
+    root.add_argument("-o", "--output", choices=("table", "json"), help=argparse.SUPPRESS)
+    _demo(root, shown=False)
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(name: str, help_: str, text: str = "") -> argparse.ArgumentParser:
+        sentence = help_[0].upper() + help_[1:]
+        return commands.add_parser(
+            name,
+            help=help_,
+            description=text or f"{sentence}.",
+            epilog=_EXIT_CODES,
+            argument_default=argparse.SUPPRESS,
+        )
+
+    demo = command("demo", "the dashboard against a simulated runtime")
+    _runtime(demo, endpoint=False)
+    _screen(demo)
+    _simulator(demo)
+
+    pods = command("pods", "the node's pods, once", _PODS_TEXT)
+    _printed(pods)
+    pods.add_argument("-a", "--all", action="store_true", help="every container, ended ones too")
+    _filters(pods, "a pod's name", filters.POD_STATES)
+    pods.add_argument("-n", "--last", type=_count, metavar="N", help="only the N newest")
+    pods.add_argument("-l", "--latest", action="store_true", help="only the newest")
+    _runtime(pods)
+    _demo(pods)
+
+    events = command("events", "what happens, a line each", _EVENTS_TEXT)
+    _printed(events)
+    events.add_argument(
+        "-a", "--all", action="store_true", help="also what the runtime replays from before"
+    )
+    _filters(events, "a pod's or container's name", filters.EVENT_STATES)
+    events.add_argument("-n", "--count", type=_count, metavar="N", help="end after N events")
+    events.add_argument("--duration", type=_span, metavar="S", help="end after 30s, 5m or 1h30m")
+    events.add_argument("--wait", action="store_true", help="wait for a runtime that is not there")
+    events.add_argument(
+        "--relist-model",
+        action="store_true",
+        help="also what a relist once a second would have seen of it (modelled)",
+    )
+    _runtime(events)
+    _demo(events)
+
+    simulate = command("simulate", "the simulated runtime alone, in the foreground")
+    add_arguments(simulate)
+    _debug(simulate)
+    return root
+
+
+def _printed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only ids")
+    parser.add_argument("--no-trunc", action="store_true", help="ids in full")
+
+
+def _filters(parser: argparse.ArgumentParser, name: str, states: tuple[str, ...]) -> None:
+    group = parser.add_argument_group("which ones (everything that is given must hold)")
+    pattern = _checked(filters.pattern)
+    group.add_argument(
+        "--name", type=pattern, metavar="RE", help=f"a regular expression for {name}"
+    )
+    group.add_argument("--namespace", type=pattern, metavar="RE", help="the same for its namespace")
+    group.add_argument(
+        "--label",
+        type=_checked(filters.label),
+        action="append",
+        metavar="K=V",
+        help="a label of the pod; may be repeated",
+    )
+    group.add_argument(
+        "-s",
+        "--state",
+        type=str.lower,
+        choices=states,
+        help="one of " + ", ".join(states),
+        metavar="STATE",
+    )
+    group.add_argument(
+        "-p",
+        "--pod",
+        "--id",
+        metavar="POD",
+        help="the beginning of its sandbox's id or its UID, or its whole name",
+    )
+
+
+def _runtime(parser: argparse.ArgumentParser, *, endpoint: bool = True) -> None:
+    group = parser.add_argument_group("runtime")
+    if endpoint:
+        group.add_argument(
+            "-r",
+            "--runtime-endpoint",
+            metavar="ENDPOINT",
+            help="its socket [$CONTAINER_RUNTIME_ENDPOINT, then the file, then the usual places]",
+        )
+        group.add_argument(
+            "-c",
+            "--config",
+            metavar="FILE",
+            help="crictl's configuration file [$CRI_CONFIG_FILE, /etc/crictl.yaml]",
+        )
+        group.add_argument(
+            "--root",
+            metavar="DIR",
+            help="where the node's file system is seen, /host in a debug pod",
+        )
+    group.add_argument(
+        "-t", "--timeout", type=_span, metavar="S", help="how long it may take to answer [5s]"
+    )
+    group.add_argument("--source", choices=SOURCES, help="where events come from [auto]")
+    _debug(group)
+
+
+def _debug(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--debug", metavar="FILE", help="write a log there")
+
+
+def _screen(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("dashboard")
+    group.add_argument("--fps", type=_fps, metavar="N", help="repaints a second [4, over SSH 2]")
+    group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    group.add_argument("--ascii", action="store_true", help="no characters beyond ASCII")
+    group.add_argument(
+        "--theme", choices=THEMES, help="one of " + ", ".join(THEMES), metavar="NAME"
+    )
+
+
+def _demo(parser: argparse.ArgumentParser, *, shown: bool = True) -> None:
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="of a simulated runtime instead" if shown else argparse.SUPPRESS,
+    )
+    _simulator(parser, shown=shown)
+
+
+def _simulator(parser: argparse.ArgumentParser, *, shown: bool = True) -> None:
+    group = parser.add_argument_group("simulated runtime") if shown else parser
+    default = SimulatorOptions()
+
+    def add(name: str, help_: str, **settings: Any) -> None:
+        group.add_argument(name, help=help_ if shown else argparse.SUPPRESS, **settings)
+
+    flavours = tuple(FLAVOURS)
+    add(
+        "--scenario",
+        f"{', '.join(SCENARIOS)} [{default.scenario}]",
+        choices=SCENARIOS,
+        metavar="NAME",
+    )
+    add("--flavour", f"{', '.join(flavours)} [{default.flavour}]", choices=flavours, metavar="NAME")
+    add("--pods", f"how many [{default.pods}]", type=int, metavar="N")
+    add("--churn", f"how busy it is; 0: still [{default.churn:g}]", type=float, metavar="X")
+    add("--seed", f"another seed, another story [{default.seed}]", type=int, metavar="N")
+
+
+def _checked(read: Callable[[str], _T]) -> Callable[[str], _T]:
+    """The reader with its ValueError as argparse wants it: in its own words."""
+
+    def checked(text: str) -> _T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
+
+
+def _number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if number < 1:
+        raise ValueError(f"{text!r} is not a number from 1 on")
+    return number
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0.2 <= rate <= 60:
+        raise ValueError(f"{text!r} is not a number from 0.2 to 60")
+    return rate
+
+
+_count = _checked(_number)
+_span = _checked(seconds)
+_fps = _checked(_rate)
