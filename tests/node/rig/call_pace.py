@@ -101,7 +101,7 @@ def measure(
 
 
 def measure_growing(client: CriClient, creations: int = 250, timeout_s: float = 30.0) -> Pace:
-    """Create containers in one pod and keep them, until a call fails: each event is a bit longer."""
+    """Create containers in one pod and keep them, until a call fails: events grow with each."""
     first = len(client.calls)
     completed = 0
     try:

@@ -60,8 +60,8 @@ class Subscriber(Generic[M]):
         self._gate = threading.Event()
         self._gate.set()
         self._closing = False
-        # A connection of its own with a window of 64 KiB that does not grow, so that a stall of this
-        # stream is felt after the same number of bytes whatever went on before.
+        # A connection of its own with a window of 64 KiB that does not grow, so that a stall is
+        # felt after the same number of bytes whatever went on before.
         self._channel = grpc.insecure_channel(
             endpoint,
             options=[
