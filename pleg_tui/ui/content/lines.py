@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rich.cells import chop_cells
+
 from pleg_tui.ui.content.text import cut, width_of
 
 
@@ -62,3 +64,26 @@ def _clip(parts: list[Part], width: int) -> list[Part]:
         kept.append(Part(text, style))
         width -= width_of(text)
     return kept
+
+
+def wrap(line: Line, width: int) -> list[Line]:
+    """The line folded to this width; what goes on is set in as far as its last part began."""
+    if sum(width_of(text) for text, _ in line) <= width or width < 20:
+        return [line]
+    lead = line[:-1]
+    indent = min(sum(width_of(text) for text, _ in lead), width // 2)
+    text, style = line[-1]
+    room = width - sum(width_of(part) for part, _ in lead)
+    if room < 8:  # what leads is too long itself: the last part starts a line of its own
+        folded = [tuple(_clip(list(lead), width))]
+        room = width - indent
+    else:
+        folded = []
+    pieces = chop_cells(text, room)[:1]
+    rest = text[len(pieces[0]) :] if pieces else ""
+    pieces += chop_cells(rest, width - indent) if rest else []
+    for number, piece in enumerate(pieces):
+        first = number == 0 and not folded
+        start = lead if first else (Part(" " * indent),)
+        folded.append((*start, Part(piece, style)))
+    return folded

@@ -34,12 +34,15 @@ class EventList(LineList):
         self.following = True
         self.unseen = 0
         """Entries that came since it was scrolled back."""
+        self.total = 0
+        """Lifecycle events that came in all."""
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Put entries at the end."""
         before = len(self._entries)
         self._entries.extend(entries)
         added = len(self._entries) - before
+        self.total += sum(isinstance(e, LifecycleEvent) for e in self._entries[before:])
         if not added:
             return
         dropped = 0
@@ -57,6 +60,10 @@ class EventList(LineList):
             if dropped:
                 self.scroll_to(y=top, animate=False)
             self.repaint()
+
+    def follow(self) -> None:
+        """Go back to the newest."""
+        self.action_last()
 
     @property
     def entry(self) -> Entry | None:

@@ -48,7 +48,7 @@ STALE = "stale"
 MODES = (CURSOR, CURSOR_BLURRED, STALE)
 """Whole-line looks, laid over the styles of the parts."""
 
-COMPONENTS = frozenset(f"line--{name}" for name in (*STYLES, *MODES, "glow"))
+COMPONENTS = {f"line--{name}" for name in (*STYLES, *MODES, "glow")}
 _MOST_STRIPS = 2000
 
 

@@ -12,6 +12,7 @@ from textual.message import Message
 
 from pleg_tui.model import Pod
 from pleg_tui.ui.content.columns import layout
+from pleg_tui.ui.content.empty import centred
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.model import Cell, Row, RowKey, RowModel
@@ -50,6 +51,7 @@ class PodList(LineList):
         self._key: RowKey | None = None
         self._glow: dict[RowKey, dict[str, float]] = {}
         self._stale = False
+        self._empty: list[Line] = []
 
     # -- what is shown
 
@@ -140,8 +142,16 @@ class PodList(LineList):
         """The cursor's line, or all lines when they are what was last known."""
         return super().mode(index) or (STALE if self._stale else "")
 
+    def set_empty(self, lines: list[Line]) -> None:
+        """What to say in the middle of the list while it has no rows."""
+        if lines != self._empty:
+            self._empty = lines
+            self.repaint()
+
     def filler(self, y: int) -> Line:
-        """Hatched below the rows when they are what was last known."""
+        """Below the rows: hatched when they are what was last known."""
+        if not self.count and self._empty:
+            return centred(self._empty, y, self.size.width, self.size.height)
         if not self._stale:
             return BLANK
         width = self.size.width

@@ -1,0 +1,294 @@
+"""The Textual app: takes what the feed has, has the screens draw it, leaves the terminal whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from pleg_tui.cri.clean import clean
+from pleg_tui.feed.types import Feed, Health
+from pleg_tui.ui import signals
+from pleg_tui.ui.clipboard import TooLongError, copy_sequence
+from pleg_tui.ui.content.bars import Usage
+from pleg_tui.ui.content.glyphs import ASCII, UNICODE
+from pleg_tui.ui.content.text import count, span
+from pleg_tui.ui.options import THEMES, UiOptions
+from pleg_tui.ui.pump import Pump
+from pleg_tui.ui.screens.live import Live
+from pleg_tui.ui.themes import load_theme, load_themes, style_files
+from pleg_tui.ui.usage import UsageMeter
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.filter import LineFilter
+
+AWAY_S = 4.0
+"""The screen stood still for so long that what was missed is worth a word."""
+_USAGE_EVERY = 2
+"""Seconds between two readings of what this program costs."""
+
+log = logging.getLogger("pleg_tui.ui")
+log.addHandler(logging.NullHandler())
+
+
+class PlegTui(App[None], inherit_bindings=False):
+    """The dashboard."""
+
+    TITLE = "pleg-tui"
+    ALLOW_SELECT = False
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual leaves it unannotated
+        (0, "-narrow"),
+        (100, "-wide"),
+        (150, "-very-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual leaves it unannotated
+        (0, "-short"),
+        (32, "-tall"),
+        (46, "-very-tall"),
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("colon,ctrl+p", "command_palette", "palette", id="app.palette",
+                tooltip="Find a command by its name"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend",
+                tooltip="Go back to the shell; `fg` comes back, nothing is lost meanwhile"),
+        Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt",
+                tooltip="End the program at once"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-2",
+                tooltip="End the program"),
+    ]  # fmt: skip
+
+    def __init__(
+        self,
+        feed: Feed,
+        options: UiOptions,
+        *,
+        now: Callable[[], int] = time.time_ns,
+        measure: Callable[[int | None, float], Usage] | None = None,
+    ) -> None:
+        super().__init__(css_path=[str(path) for path in style_files()])
+        self.feed = feed
+        self.options = options
+        self.now = now
+        """Wall time, ns."""
+        self.glyphs = ASCII if options.ascii else UNICODE
+        self.health: Health = feed.health
+        self.started_at = now()
+        self.failure: BaseException | None = None
+        """What ended the program although nobody asked for it."""
+        self.live = Live()
+        self._measure = measure or UsageMeter().measure
+        self._pump: Pump | None = None
+        self._changes = 0
+        self._seconds = 0
+        self._second_at: float | None = None
+        self._changes_then = 0
+        self._away: tuple[float, int] | None = None
+        for theme in load_themes():
+            self.register_theme(theme)
+        self.theme = self._theme_name()
+
+    def _theme_name(self) -> str:
+        name = self.options.theme
+        if self.no_color and not name.startswith("ansi"):
+            return "ansi-light" if name.endswith("light") else "ansi-dark"
+        return name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """This program's own colours, for Textual's themes, which do not have them."""
+        return load_theme(THEMES[0]).variables
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's filters, and one that leaves only ASCII where no more can be shown."""
+        filters = list(super().get_line_filters())
+        if self.options.ascii:
+            from pleg_tui.ui.ascii import ASCII_ONLY
+
+            filters.append(ASCII_ONLY)
+        return filters
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The Live screen."""
+        return self.live
+
+    # -- the feed
+
+    async def on_mount(self) -> None:
+        """Begin."""
+        self._own_the_terminal()
+        self.set_interval(1.0, self._second)
+        await self.feed.start()
+
+    def ready(self) -> None:
+        """The Live screen is there: what the feed has is drawn from now on."""
+        loop = asyncio.get_running_loop()
+        # Through a message, because only there does Textual know which app is meant.
+        self._pump = Pump(self.options.fps, partial(self.call_later, self._take), loop)
+        self.feed.on_dirty = self._pump.dirty
+        self._pump.dirty()
+
+    def _take(self) -> None:
+        delta = self.feed.take()
+        self.health = self.feed.health
+        self._changes += len(delta.transitions) or len(delta.events)
+        self.live.apply(delta)
+        page = self.screen
+        if page is not self.live and hasattr(page, "apply"):
+            page.apply(delta)
+
+    def _second(self) -> None:
+        """Once a second: ages, the retry's countdown, this program's own cost."""
+        now = time.monotonic()
+        if self._away is not None:
+            seconds, before = self._away
+            self._away = None
+            missed = count(self._changes - before, "change")
+            self.live.say(f"away {span(seconds)}, {missed}")
+        if self._second_at is not None and now - self._second_at > AWAY_S:
+            self._away = (now - self._second_at, self._changes_then)
+        self._second_at = now
+        self._changes_then = self._changes
+        self.health = self.feed.health
+        usage = None
+        if self._seconds % _USAGE_EVERY == 0:
+            usage = self._measure(self.health.collector_pid, now)
+        self._seconds += 1
+        page = self.screen
+        if hasattr(page, "second"):
+            page.second(usage)
+
+    # -- what the keys do
+
+    def copy(self, text: str, name: str = "") -> None:
+        """Ask the terminal to copy a text, and say so."""
+        try:
+            sequence = copy_sequence(text, os.environ)
+        except TooLongError as error:
+            self.say(f"not copied: {error}", "warn")
+            return
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(sequence)
+        self.say(f"copied {name or text}")
+
+    def say(self, text: str, style: str = "accent") -> None:
+        """Say something on the page that is open."""
+        page = self.screen
+        (page if hasattr(page, "say") else self.live).say(text, style)
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C."""
+        self.exit(return_code=130)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: every action that has a key, and the themes."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.id and binding.tooltip and binding.id != "app.palette":
+                key = self.get_key_display(binding)
+                run = partial(self.run_action, binding.action, active.node)
+                title = binding.description.capitalize()
+                yield SystemCommand(f"{title} ({key})", binding.tooltip, run)
+        for name in THEMES:
+            yield SystemCommand(
+                f"Theme {name}", "Change the colours", partial(setattr, self, "theme", name)
+            )
+
+    # -- the terminal
+
+    def _own_the_terminal(self) -> None:
+        """Follow the signals; in a real terminal only."""
+        driver = self._driver
+        if driver is None or not driver.can_suspend or driver.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        signals.install(self, loop)
+        signals.guard_continue(
+            lambda: bool(getattr(driver, "_must_signal_resume", True)), self._restart_terminal, loop
+        )
+        self.app_resume_signal.subscribe(self, lambda _: self._redraw())
+
+    def _restart_terminal(self) -> None:
+        """Stopped from outside and continued: the shell has had the terminal meanwhile."""
+        if self._driver is not None and self._running:
+            self._driver.suspend_application_mode()
+            self._driver.resume_application_mode()
+            self.call_later(self._redraw)
+
+    def _redraw(self) -> None:
+        """Draw everything again, whatever is on the terminal now."""
+        self.refresh(layout=True)
+        self.screen.refresh(layout=True)
+
+    def _fatal_error(self) -> None:
+        """Close without a traceback on the terminal; the log has it."""
+        self.fail(sys.exception())
+
+    def panic(self, *renderables: RenderableType) -> None:  # noqa: ARG002 - they go to no terminal
+        """As _fatal_error()."""
+        self.fail(sys.exception())
+
+    def fail(self, error: BaseException | None) -> None:
+        """End the program because of an error of its own."""
+        if self.failure is None:
+            self.failure = error or RuntimeError("the interface failed")
+            log.critical("the interface failed", exc_info=self.failure)
+        self._return_code = 1
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        self._exit_renderables.clear()
+
+
+def run(feed: Feed, *, options: UiOptions) -> int:
+    """Show the dashboard until it is left; returns the exit code.
+
+    Whatever happens, the terminal is restored and the feed stopped. An error of the program's own
+    is one sentence on stderr; its traceback goes to the log alone.
+    """
+    app = PlegTui(feed, options)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _loop, context: _loop_failed(app, context)
+        )
+        try:
+            await app.run_async(mouse=options.mouse)
+        finally:
+            await feed.stop()
+
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        app.failure = app.failure or error
+        log.critical("the dashboard failed", exc_info=error)
+    if app.failure is None:
+        return app.return_code or 0
+    where = (
+        "the --debug log has the details" if options.debug else "run with --debug FILE for details"
+    )
+    reason = clean(str(app.failure)) or "no reason given"
+    kind = type(app.failure).__name__
+    print(f"pleg-tui: internal error: {kind}: {reason} ({where})", file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _loop_failed(app: PlegTui, context: dict[str, Any]) -> None:
+    """Something that no one awaited has failed, such as a callback of the feed's."""
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        app.fail(error)
+    else:
+        log.error("%s", context.get("message"))

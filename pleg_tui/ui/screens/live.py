@@ -1,0 +1,403 @@
+"""The Live screen: every pod and container of the node, and what happens to them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Static
+
+from pleg_tui.feed.types import Delta, Notice, Phase
+from pleg_tui.model import Container, LifecycleEvent, Pod
+from pleg_tui.ui.content.bars import (
+    Message,
+    StatusFacts,
+    Usage,
+    banner_text,
+    events_title,
+    pods_title,
+    status_line,
+)
+from pleg_tui.ui.content.columns import layout
+from pleg_tui.ui.content.empty import empty_lines
+from pleg_tui.ui.content.filters import parse
+from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.content.order import SortBy, View
+from pleg_tui.ui.content.pods import heading_line
+from pleg_tui.ui.widgets.bar import Bar
+from pleg_tui.ui.widgets.event_list import EventList
+from pleg_tui.ui.widgets.key_bar import KeyBar
+from pleg_tui.ui.widgets.pod_list import PodList
+
+if TYPE_CHECKING:
+    from pleg_tui.ui.app import PlegTui
+
+MIN_WIDTH, MIN_HEIGHT = 60, 15
+MESSAGE_S = 8.0
+FOOTER = (
+    "app.help",
+    "view.filter",
+    "view.sort",
+    "look.details",
+    "look.raw",
+    "view.pause",
+    "view.running",
+    "view.unhealthy",
+    "app.panes",
+    "app.quit",
+    "app.palette",
+    "list.copy-name",
+)
+
+
+class Live(Screen[None]):
+    """Pods above, events below, the stream's health on top."""
+
+    AUTO_FOCUS = "#pods"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,d", "details", "details", id="look.details",
+                tooltip="Everything about the container or pod under the cursor"),
+        Binding("y", "raw", "raw", id="look.raw",
+                tooltip="The runtime's own answer about it, as JSON"),
+        Binding("c", "copy('name')", "copy", id="list.copy-name",
+                tooltip="Copy its name through the terminal"),
+        Binding("C", "copy('id')", "copy id", id="list.copy-id",
+                tooltip="Copy its full id through the terminal"),
+        Binding("slash", "filter", "filter", id="view.filter",
+                tooltip="Show only what matches: text, !not, ns:namespace, -l label=value"),
+        Binding("s", "sort", "sort", id="view.sort", tooltip="Choose what the pods are sorted by"),
+        Binding("r", "reverse", "reverse", id="view.reverse", tooltip="Turn the order round"),
+        Binding("a", "running_only", "all/running", id="view.running",
+                tooltip="Show everything, or only what runs"),
+        Binding("exclamation_mark", "unhealthy_only", "unhealthy", id="view.unhealthy",
+                tooltip="Show only what is unhealthy, or everything"),
+        Binding("space,Z", "pause", "pause", id="view.pause",
+                tooltip="Hold the screen still; nothing is lost meanwhile"),
+        Binding("tab,shift+tab", "other_pane", "panes", id="app.panes",
+                tooltip="Go to the other pane"),
+        Binding("escape", "back", "Back", show=False, id="app.back",
+                tooltip="Clear the filter; go back to the pods"),
+        Binding("question_mark,f1", "help", "help", id="app.help", tooltip="All keys"),
+        Binding("q", "app.quit", "quit", id="app.quit", tooltip="End the program"),
+    ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._message: tuple[Message, float] | None = None
+        self._usage = Usage()
+        self._held: set[str] | None = None
+        self._held_entries: list[Delta] = []
+        self._held_count = 0
+
+    @property
+    def tui(self) -> PlegTui:
+        """The app, by its own type."""
+        return cast("PlegTui", self.app)
+
+    # -- what is on it
+
+    def compose(self) -> ComposeResult:
+        """Build the screen."""
+        glyphs = self.tui.glyphs
+        yield Bar(self._status_line, id="status")
+        yield Static("", id="banner", markup=False)
+        yield Bar(self._pods_title, id="pods-title")
+        yield Bar(self._heading, id="heading")
+        yield PodList(glyphs, id="pods")
+        yield Bar(self._events_title, id="events-title")
+        yield EventList(glyphs, id="events")
+        yield Horizontal(id="filter")
+        yield KeyBar(FOOTER, id="keys")
+        yield Static("", id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        """The parts are there: from now on the feed is drawn."""
+        self.pods = self.query_one("#pods", PodList)
+        self.events = self.query_one("#events", EventList)
+        self._bars = tuple(self.query(Bar))
+        self._banner = self.query_one("#banner", Static)
+        self._banner_drawn = ("", "")
+        self._refresh_bars()
+        self.tui.ready()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Too small a terminal is told what it takes."""
+        width, height = event.size
+        small = width < MIN_WIDTH or height < MIN_HEIGHT
+        self.set_class(small, "-too-small")
+        if small:
+            need = f"pleg-tui needs {MIN_WIDTH}×{MIN_HEIGHT}\nthis terminal has {width}×{height}"
+            self.query_one("#too-small", Static).update(
+                need.replace("×", "x") if self.tui.options.ascii else need
+            )
+
+    def _status_line(self, width: int) -> Line:
+        facts = StatusFacts(
+            node=self.tui.options.node,
+            health=self.tui.health,
+            usage=self._usage,
+            message=self._message[0] if self._message else None,
+            paused=self._held_count if self._held is not None else None,
+        )
+        return status_line(facts, width, self.tui.glyphs)
+
+    def _pods_title(self, width: int) -> Line:
+        model = self.pods.model
+        focused = self.pods.has_focus
+        return pods_title(
+            model.totals, model.view, focused=focused, width=width, glyphs=self.tui.glyphs
+        )
+
+    def _events_title(self, width: int) -> Line:
+        pane = self.events
+        return events_title(
+            pane.total,
+            pane.unseen,
+            focused=pane.has_focus,
+            following=pane.following,
+            width=width,
+            glyphs=self.tui.glyphs,
+        )
+
+    def _heading(self, width: int) -> Line:
+        return heading_line(layout(width - 1), self.tui.glyphs, self.pods.model.view)
+
+    def _refresh_bars(self) -> None:
+        for bar in self._bars:
+            bar.check()
+
+    # -- what the feed says
+
+    def apply(self, delta: Delta) -> None:
+        """Draw what changed, or hold it back while paused."""
+        now = self.tui.now()
+        if self._held is not None:
+            self._held |= delta.changed | delta.removed
+            self._held_entries.append(delta)
+            self._held_count += len(delta.transitions) or len(delta.events)
+        else:
+            self._draw(delta.changed | delta.removed, [delta], now)
+        self._refresh_health(now)
+        self._refresh_bars()
+
+    def _draw(self, touched: frozenset[str] | set[str], deltas: list[Delta], now: int) -> None:
+        if touched:
+            self.pods.take(self.tui.feed.pods, touched, now)
+        for delta in deltas:
+            if delta.events or delta.notices:
+                self.events.add(in_order(delta))
+
+    def _refresh_health(self, now: int) -> None:
+        tui = self.tui
+        health = tui.health
+        moment = time.monotonic()
+        text, style = banner = banner_text(health, moment, tui.glyphs)
+        waiting = health.phase is not Phase.LIVE and not self.pods.model.totals.pods
+        if waiting and style == "error":
+            text, style = banner = "", ""  # the empty list says it all, in more words
+        if banner != self._banner_drawn:
+            self._banner_drawn = banner
+            self._banner.set_class(bool(text), "-shown")
+            self._banner.set_class(style == "error", "-error")
+            if text:
+                self._banner.update(text)
+        lost = health.phase in (Phase.LOST, Phase.STOPPED)
+        lost |= health.phase is Phase.CONNECTING and bool(self.pods.model.totals.pods)
+        self.pods.set_stale(lost)
+        self.pods.set_empty(
+            empty_lines(
+                health,
+                self.pods.model.totals,
+                self.pods.model.view,
+                endpoint=tui.options.endpoint,
+                since=tui.started_at,
+                now=now,
+                monotonic=moment,
+                glyphs=tui.glyphs,
+            )
+        )
+
+    def second(self, usage: Usage | None) -> None:
+        """A second has passed; `usage` is a new reading of what this program costs."""
+        if usage is not None:
+            self._usage = usage
+        if self._message is not None and time.monotonic() >= self._message[1]:
+            self._message = None
+        now = self.tui.now()
+        if self._held is None:
+            self.pods.tick(now)
+        self._refresh_health(now)
+        self._refresh_bars()
+
+    def say(self, text: str, style: str = "accent", seconds: float = MESSAGE_S) -> None:
+        """Say something in the status line for a while."""
+        self._message = (Message(text, style), time.monotonic() + seconds)
+        self._refresh_bars()
+
+    # -- what the keys do
+
+    def _look(self, view: View) -> None:
+        self.pods.look(view)
+        self._refresh_health(self.tui.now())
+        self._refresh_bars()
+
+    @property
+    def view(self) -> View:
+        """How the list is looked at."""
+        return self.pods.model.view
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        self._look(replace(self.view, reverse=not self.view.reverse))
+
+    def action_running_only(self) -> None:
+        """Show all, or only what runs."""
+        self._look(replace(self.view, running_only=not self.view.running_only))
+
+    def action_unhealthy_only(self) -> None:
+        """Show all, or only what is unhealthy."""
+        self._look(replace(self.view, unhealthy_only=not self.view.unhealthy_only))
+
+    def action_sort(self) -> None:
+        """Ask what to sort by."""
+        from pleg_tui.ui.screens.menu import MenuScreen
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.sort_by(SortBy(name))
+
+        choices = [(sort.value, sort.value) for sort in SortBy]
+        self.app.push_screen(MenuScreen("Sort by", choices, self.view.sort.value), chosen)
+
+    def sort_by(self, sort: SortBy) -> None:
+        """Sort by this; the same again turns the order round."""
+        reverse = not self.view.reverse if sort is self.view.sort else False
+        self._look(replace(self.view, sort=sort, reverse=reverse))
+
+    def action_pause(self) -> None:
+        """Hold the screen still, or let it catch up."""
+        if self._held is None:
+            self._held = set()
+        else:
+            held, deltas = self._held, self._held_entries
+            self._held, self._held_entries, self._held_count = None, [], 0
+            self._draw(held, deltas, self.tui.now())
+            self._refresh_health(self.tui.now())
+        self._refresh_bars()
+
+    def action_other_pane(self) -> None:
+        """Go to the other pane."""
+        (self.pods if self.events.has_focus else self.events).focus()
+        self._refresh_bars()
+
+    def action_back(self) -> None:
+        """Undo the nearest thing: the filter line, the pane, the filter."""
+        if self.events.has_focus:
+            self.pods.focus()
+            self.events.follow()
+        elif self.view.filter:
+            self._look(replace(self.view, filter=parse("")))
+        self._refresh_bars()
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        from pleg_tui.ui.screens.pages import HelpScreen
+
+        self.app.push_screen(HelpScreen(list(self.active_bindings.values())))
+
+    # -- the filter line
+
+    async def action_filter(self) -> None:
+        """Open the filter line."""
+        from pleg_tui.ui.widgets.filter_input import FilterInput
+
+        box = self.query_one("#filter", Horizontal)
+        if not box.children:
+            await box.mount(Static(" /", id="filter-prompt", markup=False), FilterInput())
+        box.add_class("-shown")
+        field = self.query_one(FilterInput)
+        field.value = self.view.filter.text
+        field.focus()
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _focus_moved(self) -> None:
+        if self.is_mounted:
+            self._refresh_bars()
+
+    def filter_by(self, text: str) -> None:
+        """Show only what this filter line lets through."""
+        if text.strip() != self.view.filter.text:
+            self._look(replace(self.view, filter=parse(text)))
+
+    def close_filter(self) -> None:
+        """Put the filter line away; the filter stays."""
+        self.query_one("#filter").remove_class("-shown")
+        self.pods.focus()
+
+    # -- one row's details
+
+    @on(PodList.Opened)
+    def action_details(self) -> None:
+        """Show all about what is under the cursor."""
+        target = self.target()
+        if target is not None:
+            from pleg_tui.ui.screens.pages import DetailsScreen
+
+            self.app.push_screen(DetailsScreen(*target))
+
+    def action_raw(self) -> None:
+        """Show the runtime's own answer about it."""
+        target = self.target()
+        if target is not None:
+            from pleg_tui.ui.screens.pages import RawScreen
+
+            self.app.push_screen(RawScreen(*target))
+
+    def action_copy(self, what: str) -> None:
+        """Copy the name or the id of what is under the cursor."""
+        target = self.target()
+        if target is None:
+            return
+        pod, container = target
+        if what == "name":
+            text = f"{pod.namespace}/{pod.name}" if container is None else container.name
+        elif container is not None:
+            text = container.id
+        else:
+            text = pod.sandbox.id if pod.sandbox is not None else pod.uid
+        self.tui.copy(text)
+
+    def target(self) -> tuple[Pod, Container | None] | None:
+        """What is under the cursor of the pane that has the focus."""
+        if self.events.has_focus:
+            return self._event_target()
+        row = self.pods.row
+        return None if row is None else (row.pod, row.container)
+
+    def _event_target(self) -> tuple[Pod, Container | None] | None:
+        entry = self.events.entry
+        if not isinstance(entry, LifecycleEvent):
+            return None
+        pod = self.tui.feed.pods.get(entry.pod_uid)
+        if pod is None:
+            self.say("That pod is gone; only its events are left", "warn")
+            return None
+        container = next((c for c in pod.containers if c.id == entry.container_id), None)
+        if container is None and entry.container:
+            self.say("That container is gone; this is its pod", "warn")
+        return pod, container
+
+
+def in_order(delta: Delta) -> list[LifecycleEvent | Notice]:
+    """Events and notices of a delta by the time at which they became known here."""
+    entries: list[LifecycleEvent | Notice] = [*delta.events, *delta.notices]
+    if delta.notices and delta.events:
+        entries.sort(key=lambda e: e.at if isinstance(e, Notice) else e.received_at)
+    return entries

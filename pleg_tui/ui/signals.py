@@ -1,0 +1,72 @@
+"""Signals: whatever ends or stops this program, the terminal is left whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import termios
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pleg_tui.ui.app import PlegTui
+
+PATIENCE_S = 3.0
+"""How long an orderly end may take: a terminal that reads nothing would hold it up for ever."""
+
+
+def install(app: PlegTui, loop: asyncio.AbstractEventLoop) -> None:
+    """Have SIGTERM and SIGHUP end the app in order, and SIGCONT bring its screen back.
+
+    Plain handlers, not the loop's: the loop stands still while the terminal takes no output.
+    """
+    attributes = None
+    with contextlib.suppress(termios.error, ValueError, OSError):
+        attributes = termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ else None
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        code = 128 + number
+        loop.call_soon_threadsafe(lambda: app.exit(return_code=code))
+        watchdog = threading.Timer(PATIENCE_S, _leave, (code, attributes))
+        watchdog.daemon = True
+        watchdog.start()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGHUP, end)
+
+
+def _leave(code: int, attributes: list[object] | None) -> None:
+    """End now; the terminal's mode is put back as it was."""
+    if attributes is not None and sys.__stdin__ is not None:
+        with contextlib.suppress(termios.error, ValueError, OSError):
+            termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, attributes)  # type: ignore[arg-type]
+    os._exit(code)
+
+
+def guard_continue(
+    suspended: Callable[[], bool], restart: Callable[[], None], loop: asyncio.AbstractEventLoop
+) -> None:
+    """Tell a SIGCONT after Ctrl-Z from one after SIGSTOP.
+
+    Textual's handler takes every SIGCONT for the end of a suspension that it began, and would start
+    its threads a second time after a SIGSTOP, which no program sees coming.
+
+    Args:
+        suspended: whether Textual began the suspension.
+        restart: leaves the application mode and enters it anew.
+        loop: where `restart` is called.
+    """
+    textual = signal.getsignal(signal.SIGCONT)
+
+    def continued(number: int, frame: FrameType | None) -> None:
+        if suspended() and callable(textual):
+            textual(number, frame)
+        else:
+            loop.call_soon_threadsafe(restart)
+
+    signal.signal(signal.SIGCONT, continued)

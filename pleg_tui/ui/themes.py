@@ -1,0 +1,47 @@
+"""Where the styles are, and the themes that are kept with them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from textual.theme import BUILTIN_THEMES, Theme
+
+from pleg_tui.ui.options import THEMES
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@cache
+def styles_dir() -> Path:
+    """The folder of styles: inside the installed package, or beside it in a checkout.
+
+    Raises:
+        FileNotFoundError: the installation is not whole.
+    """
+    for folder in (_PACKAGE / "styles", _PACKAGE.parent / "styles"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError("the styles folder is missing: install pleg-tui again")
+
+
+def style_files() -> list[Path]:
+    """Every style sheet, in the order in which they are read."""
+    return [styles_dir() / name for name in ("base.tcss", "layout.tcss")]
+
+
+def load_theme(name: str) -> Theme:
+    """One of this program's themes; those of sixteen colours build on Textual's own."""
+    data = tomllib.loads((styles_dir() / "themes" / f"{name}.toml").read_text("utf-8"))
+    variables = data.pop("variables")
+    if data.pop("ansi", False):
+        theme = BUILTIN_THEMES[name]
+        return replace(theme, variables={**theme.variables, **variables})
+    return Theme(name=name, variables=variables, **data)
+
+
+def load_themes() -> list[Theme]:
+    """Every theme that --theme names."""
+    return [load_theme(name) for name in THEMES]

@@ -1,0 +1,46 @@
+"""The keys that matter here, made from the bindings in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+
+from pleg_tui.ui.content.bars import key_line
+from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.widgets.bar import Bar
+
+
+class KeyBar(Bar):
+    """Shows the bindings with the given ids, in that order; a click presses the key."""
+
+    def __init__(self, ids: Sequence[str], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(self._line, id=id, classes="keys")
+        self._ids = ids
+        self._keys: list[tuple[str, str, str]] = []
+        self._spots: list[tuple[int, int, int]] = []
+
+    def on_mount(self) -> None:
+        """Follow the bindings: they differ by focus, and the keymap may change."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._collect())
+        self._collect()
+
+    def _collect(self) -> None:
+        first: dict[str, tuple[str, str, str]] = {}
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if binding.id and binding.id in self._ids and binding.id not in first:
+                shown = self.app.get_key_display(binding)
+                first[binding.id] = (shown, binding.description, binding.key)
+        self._keys = [first[name] for name in self._ids if name in first]
+        self.check()
+
+    def _line(self, width: int) -> Line:
+        line, self._spots = key_line([(key, label) for key, label, _ in self._keys], width)
+        return line
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
+        for start, end, index in self._spots:
+            if start <= event.x < end:
+                self.app.simulate_key(self._keys[index][2])
