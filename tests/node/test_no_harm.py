@@ -90,7 +90,7 @@ def test_a_growing_pod_whose_events_grow_with_it_changes_nothing(
 
 @pytest.mark.timeout(240)
 def test_the_danger_is_real(containerd2: RealContainerd) -> None:
-    """The same load beside a plain reader that stalls: without this, the tests above prove nothing."""
+    """The same load beside a plain reader that stalls; else the tests above prove nothing."""
     reader = cri_events(containerd2.endpoint)
     try:
         reader.stall()
