@@ -33,7 +33,7 @@ test-node: $(DEV)
 	$(BIN)/python -m pytest -q -m node tests/node $(ARGS)
 
 node: $(DEV)
-	$(BIN)/python -m tests.node.rig $(ARGS)
+	$(BIN)/python tests/node/up.py $(ARGS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from pleg_tui.cli.connect import make_feed, target
+from pleg_tui.cli import connect
 from pleg_tui.cli.errors import UsageError
 from pleg_tui.ui.options import UiOptions, prepare_environment
 
@@ -23,8 +23,8 @@ def run(options: Namespace) -> int:
         raise UsageError("the dashboard prints nothing: use `pleg-tui pods` or `pleg-tui events`")
     need_terminal()
     demo = getattr(options, "command", None) == "demo" or hasattr(options, "demo")
-    with target(options, demo=demo, waits=True) as found:
-        feed = make_feed(found.settings)
+    with connect.target(options, demo=demo, waits=True) as found:
+        feed = connect.make_feed(found.settings)
         # The collector and the screen take about the same time to load: let them do so at once.
         feed.spawn()
         try:

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from pleg_tui.cli import shapes, table
-from pleg_tui.cli.connect import Target, Watch, make_feed, target
+from pleg_tui.cli import connect, shapes, table
 from pleg_tui.cli.filters import Filter
 from pleg_tui.feed.types import AskError, Feed, SourceChoice
 from pleg_tui.model import Container, ContainerState, Pod, RuntimeInfo
@@ -27,7 +26,7 @@ def run(options: Namespace) -> int:
         CliError: there is no runtime, or the options make no sense.
     """
     demo = hasattr(options, "demo")
-    with target(options, demo=demo, source=SourceChoice.NONE, details=False) as found:
+    with connect.target(options, demo=demo, source=SourceChoice.NONE, details=False) as found:
         if found.simulator is not None:
             found.simulator.wait_ready()
         runtime, listed = asyncio.run(_list(found, options))
@@ -36,9 +35,9 @@ def run(options: Namespace) -> int:
     return 0
 
 
-async def _list(found: Target, options: Namespace) -> tuple[RuntimeInfo, list[Pod]]:
-    feed = make_feed(found.settings)
-    watch = Watch(feed)
+async def _list(found: connect.Target, options: Namespace) -> tuple[RuntimeInfo, list[Pod]]:
+    feed = connect.make_feed(found.settings)
+    watch = connect.Watch(feed)
     await feed.start()
     try:
         runtime = await watch.first_listing(found.timeout_s)

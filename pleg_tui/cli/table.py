@@ -14,7 +14,7 @@ ID_LENGTH = 13
 POD_HEADINGS = ("NAMESPACE", "POD", "READY", "STATE", "RESTARTS", "AGE", "LAST EXIT", "ID")
 _EVENT_COLUMNS = (
     ("SEQ", 5),
-    ("TIME", 13),
+    ("TIME", 14),
     ("EVENT", 16),
     ("NAMESPACE", 12),
     ("POD", 28),
