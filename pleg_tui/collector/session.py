@@ -19,6 +19,7 @@ from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import decode, methods, traits
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean
+from pleg_tui.cri.sockets import NODE, Probe
 from pleg_tui.cri.wire import WireError, parse
 from pleg_tui.frames import Flag, Kind
 from pleg_tui.model import ContainerState, Source
@@ -78,7 +79,7 @@ class Session:
             except NoEvents as fallback:
                 await self._live(version, Source.RELIST, fallback.why, fallback.warning)
         except CallFailed as error:
-            raise Broken(_sentence(error)) from None
+            raise Broken(_sentence(error, self.options.endpoint)) from None
         finally:
             self._lookups.close()
             with contextlib.suppress(Exception):
@@ -226,8 +227,21 @@ async def _together() -> AsyncIterator[list[asyncio.Task[None]]]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _sentence(error: CallFailed) -> str:
+_UNREACHABLE = {
+    Probe.ABSENT: "the socket {} is not there: the runtime is down, or listens elsewhere",
+    Probe.REFUSED: "nobody listens on the socket {}: the runtime is down",
+    Probe.DENIED: "no permission for the socket {}: run as root, `sudo -E` keeps the environment",
+    Probe.NOT_A_SOCKET: "{} is not a socket",
+}
+
+
+def _sentence(error: CallFailed, endpoint: str) -> str:
+    """Why a connection is no good, in the admin's words rather than in gRPC's."""
     if error.code == "UNAVAILABLE":
+        path = endpoint.removeprefix("unix://")
+        why = _UNREACHABLE.get(NODE.probe(path))
+        if why is not None:
+            return why.format(clean(path))
         return "the runtime cannot be reached: " + clean(error.message, 300)
     if error.code == "UNIMPLEMENTED":
         return f"what answers there is not a CRI v1 runtime ({error.method} is not implemented)"
