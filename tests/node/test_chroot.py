@@ -93,3 +93,20 @@ def test_what_is_mounted_is_never_deleted(tmp_path: Path) -> None:
         subprocess.run(["umount", str(point)], check=True)
     chroot.remove_tree(point.parent)
     assert not point.exists()
+
+
+def test_debootstrap_is_fetched_where_it_can_be_and_else_is_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(chroot, "_run", lambda argv, failure: ran.append(" ".join(argv)))
+    monkeypatch.setattr("shutil.which", lambda tool: None)
+    with pytest.raises(UnavailableError, match="debootstrap is not installed"):
+        chroot._need_debootstrap()
+    assert ran == []
+
+    monkeypatch.setattr("shutil.which", lambda tool: "/bin/x" if tool == "apt-get" else None)
+    chroot._need_debootstrap()
+    assert ran[0] == "apt-get update"
+    assert ran[1].startswith("apt-get install -y")
+    assert ran[1].endswith("debootstrap")

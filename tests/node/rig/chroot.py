@@ -86,9 +86,14 @@ def ensure(suite: str) -> Chroot:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / suite
     with _locked(folder / f"{suite}.lock"):
-        if not (path / MARKER).exists():
+        if not is_made(suite):
             _build(suite, path)
     return Chroot(suite, path, _version(path, "containerd"), _version(path, "runc"))
+
+
+def is_made(suite: str) -> bool:
+    """Its chroot is there, made to the end."""
+    return (cache_dir() / suite / MARKER).exists()
 
 
 def require_major(chroot: Chroot, major: int) -> Chroot:
