@@ -82,7 +82,8 @@ async def _watch_parent(pid: int, ended: asyncio.Event) -> None:
 
 def run(options: Options) -> int:
     """Serve in the foreground; the exit code."""
-    from pleg_tui.sim.server import SimulatorError
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    from pleg_tui.sim.sockets import SimulatorError
 
     try:
         asyncio.run(serve(options))

@@ -6,6 +6,7 @@ last grow, so that ten thousand of them cost no more than a few dozen.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections import OrderedDict
@@ -46,6 +47,7 @@ class Logs:
         self.root = root
         self._growing: OrderedDict[str, Container] = OrderedDict()
         self._made: set[str] = set()
+        self._folders: set[str] = set()
         self._lines = 0
 
     @property
@@ -87,21 +89,32 @@ class Logs:
             self._append(container, text)
 
     def removed(self, container: Container) -> None:
-        """The container is gone and its file with it."""
+        """The container is gone, and its file with it where the simulated kubelet's own are."""
         self._growing.pop(container.id, None)
         if container.id in self._made:
             self._made.discard(container.id)
-            try:
-                Path(container.log_path).unlink(missing_ok=True)
-                Path(container.log_path + ".1").unlink(missing_ok=True)
-            except OSError:
-                return
+            path = Path(container.log_path)
+            if self.root in path.parents:
+                try:
+                    path.unlink(missing_ok=True)
+                    Path(f"{path}.1").unlink(missing_ok=True)
+                except OSError:
+                    return
 
     def sandbox_removed(self, sandbox: Sandbox) -> None:
-        """The pod's folder goes, if it is one of ours and no other attempt uses it."""
-        folder = Path(sandbox.log_directory) if sandbox.log_directory else None
-        if folder is not None and folder.parent == self.root and folder.is_dir():
+        """The pod's folder goes, if it was made here."""
+        if sandbox.log_directory in self._folders:
+            self._folders.discard(sandbox.log_directory)
+            shutil.rmtree(sandbox.log_directory, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove every folder that was made here, and nothing else."""
+        self._growing.clear()
+        for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
+        self._folders.clear()
+        with contextlib.suppress(OSError):
+            self.root.rmdir()
 
     def grow(self, at: int) -> None:
         """A line more for the next few of those that grow."""
@@ -119,6 +132,8 @@ class Logs:
             try:
                 file = path.open("a", encoding="utf-8")
             except FileNotFoundError:
+                if path.parent.parent.parent == self.root:
+                    self._folders.add(str(path.parent.parent))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 file = path.open("a", encoding="utf-8")
             with file:

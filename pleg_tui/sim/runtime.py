@@ -17,7 +17,7 @@ from pleg_tui.sim.objects import Container, Happening, Sandbox, Step
 from pleg_tui.sim.options import Options
 from pleg_tui.sim.world import World
 
-RECORDED = 200_000
+RECORDED = 50_000
 """Steps that the record keeps, the newest."""
 
 

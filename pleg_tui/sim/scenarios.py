@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pleg_tui.sim.life import PodLife, Setting
 from pleg_tui.sim.workloads import (
     APPS,
+    BURST,
     CRASHERS,
     JOBS,
     LEAKERS,
-    MIB,
     SYSTEM,
-    Behaviour,
     Kind,
-    Spec,
     Workload,
     word,
 )
@@ -233,21 +231,10 @@ def _jobs(node: Node) -> None:
     node.every(1.0, 3.0, node.probe_one)
 
 
-_BURST = Workload(
-    "storm",
-    "burst",
-    Kind.JOB,
-    tuple(
-        Spec(name, f"storm/{name}:1.0", 64 * MIB, 0, Behaviour.FINISH, (0.05, 1.5))
-        for name in ("worker", "helper")
-    ),
-)
-
-
 def _storm(node: Node) -> None:
     node.populate()
     # A burst pod is 13 steps or so: 30 of them a second are some 400 changes a second.
-    node.every(0.02, 0.045, lambda: node.run_job(_BURST, keep_s=2.0))
+    node.every(0.02, 0.045, lambda: node.run_job(BURST, keep_s=2.0))
     node.every(0.1, 0.3, node.replace_one)
     node.every(0.05, 0.2, node.probe_one)
 

@@ -6,14 +6,11 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
-import stat
 import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,26 +21,24 @@ from google.protobuf.message import Message
 from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import methods
 from pleg_tui.cri import runtime_pb2 as cri
+from pleg_tui.sim.calls import CallError
 from pleg_tui.sim.faults import Failure, FaultPlan
 from pleg_tui.sim.flavours import CriEvents
 from pleg_tui.sim.native import FilterError, parse_filters
 from pleg_tui.sim.options import Options
 from pleg_tui.sim.runtime import Recorded, Runtime, make_logs
 from pleg_tui.sim.scenarios import Node, build
-from pleg_tui.sim.service import CallError, Service
+from pleg_tui.sim.service import Service
+from pleg_tui.sim.sockets import SimulatorError, claim
+from pleg_tui.sim.verbs import Verbs
 from pleg_tui.sim.world import SECOND, World
 
 _TICK_S = 1.0
 """How often logs grow, and the longest that the clock sleeps."""
 _FALLEN_BEHIND_NS = 5 * SECOND
-_MAX_SOCKET = 107
 _STEPS_AT_ONCE = 50
 
 _Context = Any  # grpc.aio.ServicerContext, whose stubs are too narrow for generic handlers
-
-
-class SimulatorError(Exception):
-    """The simulator cannot be had; its text is one clear sentence."""
 
 
 class Simulator:
@@ -69,6 +64,7 @@ class Simulator:
         )
         self.world.wall = time.time_ns
         self._service = Service(self.runtime)
+        self._verbs = Verbs(self.runtime)
         self._server: grpc.aio.Server | None = None
         self._clock: asyncio.Task[None] | None = None
         self._hold = asyncio.Event()
@@ -113,10 +109,9 @@ class Simulator:
                 await self._clock
             self._clock = None
         await self._unserve()
+        self.runtime.logs.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-        else:
-            shutil.rmtree(self.runtime.logs.root, ignore_errors=True)
 
     async def restart(self, down_s: float = 0.0) -> None:
         """As when the runtime's process restarts: calls and streams break, pods live on.
@@ -205,7 +200,7 @@ class Simulator:
     # ---- the socket ----
 
     async def _serve(self) -> None:
-        self._claim()
+        claim(self.socket)
         self._hold = asyncio.Event()
         limit = self.runtime.flavour.max_message
         server = grpc.aio.server(
@@ -223,49 +218,22 @@ class Simulator:
             raise SimulatorError(f"cannot serve on {self.socket}: {error}") from None
         self._server = server
 
-    def _claim(self) -> None:
-        """Make sure that the socket's path is ours to use: never another server's."""
-        path = Path(self.socket)
-        if len(str(path).encode()) > _MAX_SOCKET:
-            raise SimulatorError(
-                f"the path of the socket is longer than {_MAX_SOCKET} bytes: {path}"
-            )
-        try:
-            kind = path.stat().st_mode
-        except FileNotFoundError:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise SimulatorError(f"cannot make the folder of {path}: {error}") from None
-            return
-        except OSError as error:
-            raise SimulatorError(f"cannot look at {path}: {error}") from None
-        if not stat.S_ISSOCK(kind):
-            raise SimulatorError(f"{path} exists and is not a socket")
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(1)
-            try:
-                probe.connect(str(path))
-            except ConnectionRefusedError:
-                path.unlink(missing_ok=True)
-                return
-            except OSError as error:
-                raise SimulatorError(f"cannot tell whether {path} is in use: {error}") from None
-        raise SimulatorError(f"another server listens on {path}; choose another socket")
-
     async def _unserve(self) -> None:
         self._hold.set()
         self.runtime.hub.close()
         if self._server is not None:
             await self._server.stop(None)
             self._server = None
+            # Cancelled calls take a few rounds of the loop to unwind; end none of them half-way.
+            await asyncio.sleep(0.01)
             with contextlib.suppress(OSError):
                 os.unlink(self.socket)  # noqa: PTH108
 
     # ---- gRPC ----
 
     def _handlers(self) -> tuple[grpc.GenericRpcHandler[Any, Any], ...]:
-        runtime = {n: self._unary(n, *m) for n, m in self._service.methods().items()}
+        calls = {**self._service.methods(), **self._verbs.methods()}
+        runtime = {n: self._unary(n, *m) for n, m in calls.items()}
         runtime[methods.short(methods.GET_CONTAINER_EVENTS)] = grpc.unary_stream_rpc_method_handler(
             self._get_container_events, cri.GetEventsRequest.FromString
         )
@@ -283,9 +251,8 @@ class Simulator:
                     methods.EVENTS_SERVICE, {methods.short(methods.SUBSCRIBE): subscribe}
                 )
             )
-        else:
-            handlers.append(_NoService(methods.EVENTS_SERVICE))
-        return tuple(handlers)
+        services = {h.service_name() for h in handlers if isinstance(h, grpc.ServiceRpcHandler)}
+        return (*handlers, _Unknown(services))
 
     def _unary(
         self, name: str, request_type: type[Message], answer: Callable[[Any], Any]
@@ -359,20 +326,22 @@ class Simulator:
                 yield message
 
 
-class _NoService(grpc.GenericRpcHandler):  # type: ignore[type-arg] # plain at run time
-    """Answers a service that is not there in the words of a Go server."""
+class _Unknown(grpc.GenericRpcHandler):  # type: ignore[type-arg] # plain at run time
+    """Refuses what is not there in the words of a Go server."""
 
-    def __init__(self, service: str) -> None:
-        self._prefix = f"/{service}/"
-        self._message = f"unknown service {service}"
+    def __init__(self, services: set[str]) -> None:
+        self._services = services
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        if not handler_call_details.method.startswith(self._prefix):
-            return None
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        service, _, method = handler_call_details.method.removeprefix("/").rpartition("/")
+        if service in self._services:
+            message = f"unknown method {method} for service {service}"
+        else:
+            message = f"unknown service {service}"
 
         async def refuse(_request: bytes, context: _Context) -> None:
-            await context.abort(grpc.StatusCode.UNIMPLEMENTED, self._message)
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
 
         return grpc.unary_stream_rpc_method_handler(refuse)

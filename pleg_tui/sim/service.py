@@ -1,47 +1,33 @@
-"""The calls of the CRI as a simulated runtime answers them; no gRPC in here.
+"""The calls of the CRI that only tell, as a simulated runtime answers them; no gRPC in here.
 
-Each method takes its request and returns the answer, serialized or not. Those that change
-something are coroutines, because a runtime may make their caller wait for its readers of events.
+Each method takes its request and returns the answer, serialized or not.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
-
-from google.protobuf.message import Message
+from collections.abc import Iterable
 
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.sim import encode, usage
-from pleg_tui.sim.objects import PAUSE_IMAGE, Container, Image, MountPoint, Sandbox, State
+from pleg_tui.sim.calls import Answer, CallError, Methods, find_container, find_sandbox, one
+from pleg_tui.sim.objects import PAUSE_IMAGE, Container, Image, Sandbox, State
 from pleg_tui.sim.runtime import Runtime
 from pleg_tui.sim.workloads import images
-from pleg_tui.sim.world import ConflictError, NotFoundError, matches
-
-Answer = bytes | Message
-T = TypeVar("T")
-
-
-class CallError(Exception):
-    """A call that fails; code is the name of a gRPC status code."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+from pleg_tui.sim.world import matches
 
 
 class Service:
-    """RuntimeService and ImageService of one simulated runtime."""
+    """What RuntimeService and ImageService tell of one simulated runtime."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.world = runtime.world
         self._calls = 0
 
-    def methods(self) -> dict[str, tuple[type[Message], Callable[[Any], Any]]]:
-        """Short name of every call but the streams: what it takes, and what answers it."""
+    def methods(self) -> Methods:
+        """Short name of every call of RuntimeService in here."""
         return {
             "Version": (cri.VersionRequest, self.version),
             "Status": (cri.StatusRequest, self.status),
@@ -55,18 +41,9 @@ class Service:
             "ListContainerStats": (cri.ListContainerStatsRequest, self.list_container_stats),
             "PodSandboxStats": (cri.PodSandboxStatsRequest, self.pod_sandbox_stats),
             "ListPodSandboxStats": (cri.ListPodSandboxStatsRequest, self.list_pod_sandbox_stats),
-            "RunPodSandbox": (cri.RunPodSandboxRequest, self.run_pod_sandbox),
-            "StopPodSandbox": (cri.StopPodSandboxRequest, self.stop_pod_sandbox),
-            "RemovePodSandbox": (cri.RemovePodSandboxRequest, self.remove_pod_sandbox),
-            "CreateContainer": (cri.CreateContainerRequest, self.create_container),
-            "StartContainer": (cri.StartContainerRequest, self.start_container),
-            "StopContainer": (cri.StopContainerRequest, self.stop_container),
-            "RemoveContainer": (cri.RemoveContainerRequest, self.remove_container),
-            "ReopenContainerLog": (cri.ReopenContainerLogRequest, self.reopen_container_log),
-            "ExecSync": (cri.ExecSyncRequest, self.exec_sync),
         }
 
-    def image_methods(self) -> dict[str, tuple[type[Message], Callable[[Any], Any]]]:
+    def image_methods(self) -> Methods:
         """The same for ImageService."""
         return {
             "ListImages": (cri.ListImagesRequest, self.list_images),
@@ -135,7 +112,7 @@ class Service:
         wanted = request.filter
         found: Iterable[Sandbox] = self.world.sandboxes.values()
         if wanted.id:
-            found = self._one(self.world.find_sandbox, wanted.id)
+            found = one(self.world.find_sandbox, wanted.id)
         if wanted.HasField("state"):
             ready = wanted.state.state == cri.SANDBOX_READY
             found = (s for s in found if s.ready is ready)
@@ -149,9 +126,9 @@ class Service:
         wanted = request.filter
         found: Iterable[Container] = self.world.containers.values()
         if wanted.id:
-            found = self._one(self.world.find_container, wanted.id)
+            found = one(self.world.find_container, wanted.id)
         elif wanted.pod_sandbox_id:
-            some = self._one(self.world.find_sandbox, wanted.pod_sandbox_id)
+            some = one(self.world.find_sandbox, wanted.pod_sandbox_id)
             found = [c for sandbox in some for c in sandbox.containers.values()]
         if wanted.id and wanted.pod_sandbox_id:
             found = [c for c in found if c.sandbox.id.startswith(wanted.pod_sandbox_id)]
@@ -178,18 +155,11 @@ class Service:
             )
         return answer
 
-    @staticmethod
-    def _one(find: Callable[[str], T], wanted: str) -> list[T]:
-        try:
-            return [find(wanted)]
-        except NotFoundError:
-            return []
-
     # ---- one thing ----
 
     def pod_sandbox_status(self, request: cri.PodSandboxStatusRequest) -> Answer:
         """PodSandboxStatus, verbose or not."""
-        sandbox = self._sandbox(request.pod_sandbox_id)
+        sandbox = find_sandbox(self.runtime, request.pod_sandbox_id)
         pieces = [encode.part(1, encode.sandbox_status(sandbox))]
         if request.verbose:
             info = {"simulated": True, "pid": sandbox.pid, "runtimeHandler": sandbox.handler}
@@ -203,7 +173,7 @@ class Service:
 
     def container_status(self, request: cri.ContainerStatusRequest) -> Answer:
         """ContainerStatus, verbose or not."""
-        container = self._container(request.container_id)
+        container = find_container(self.runtime, request.container_id)
         answer = encode.part(1, self.runtime.status_of(container))
         if request.verbose:
             info = {
@@ -216,38 +186,11 @@ class Service:
             answer += extra.SerializeToString()
         return answer
 
-    def _sandbox(self, sandbox_id: str) -> Sandbox:
-        try:
-            return self.world.find_sandbox(sandbox_id)
-        except NotFoundError:
-            raise CallError("NOT_FOUND", self._words(sandbox_id, sandbox=True)) from None
-
-    def _container(self, container_id: str) -> Container:
-        try:
-            return self.world.find_container(container_id)
-        except NotFoundError:
-            raise CallError("NOT_FOUND", self._words(container_id, sandbox=False)) from None
-
-    def _words(self, wanted: str, *, sandbox: bool) -> str:
-        """How the runtime says that something is not there."""
-        name = self.runtime.flavour.runtime_name
-        if name == "containerd":
-            if sandbox:
-                return "an error occurred when try to find sandbox: not found"
-            return f'an error occurred when try to find container "{wanted}": not found'
-        if name == "cri-o":
-            kind, thing = ("pod", "PodSandbox") if sandbox else ("container", "container")
-            return (
-                f'could not find {kind} "{wanted}": {thing} with ID starting with {wanted} '
-                "not found: ID does not exist"
-            )
-        return f"Error response from daemon: No such container: {wanted}"
-
     # ---- usage ----
 
     def container_stats(self, request: cri.ContainerStatsRequest) -> Answer:
         """ContainerStats."""
-        container = self._container(request.container_id)
+        container = find_container(self.runtime, request.container_id)
         stats = usage.container_stats(container, time.time_ns(), self._root)
         return cri.ContainerStatsResponse(stats=stats)
 
@@ -268,7 +211,7 @@ class Service:
 
     def pod_sandbox_stats(self, request: cri.PodSandboxStatsRequest) -> Answer:
         """PodSandboxStats."""
-        sandbox = self._sandbox(request.pod_sandbox_id)
+        sandbox = find_sandbox(self.runtime, request.pod_sandbox_id)
         stats = usage.sandbox_stats(sandbox, time.time_ns(), self._root)
         return cri.PodSandboxStatsResponse(stats=stats)
 
@@ -288,117 +231,6 @@ class Service:
     def _root(self) -> str:
         return self.runtime.flavour.snapshotter_root
 
-    # ---- verbs ----
-
-    async def run_pod_sandbox(self, request: cri.RunPodSandboxRequest) -> Answer:
-        """RunPodSandbox."""
-        config = request.config
-        if not config.HasField("metadata"):
-            raise CallError("INVALID_ARGUMENT", "sandbox config must include metadata")
-        network = config.linux.security_context.namespace_options.network
-        sandbox = self._do(
-            lambda: self.world.run_sandbox(
-                name=config.metadata.name,
-                namespace=config.metadata.namespace,
-                uid=config.metadata.uid,
-                attempt=config.metadata.attempt,
-                labels=dict(config.labels),
-                annotations=dict(config.annotations),
-                host_network=network == cri.NODE,
-                handler=request.runtime_handler,
-                log_directory=config.log_directory,
-            )
-        )
-        await self._settle()
-        return cri.RunPodSandboxResponse(pod_sandbox_id=sandbox.id)
-
-    async def create_container(self, request: cri.CreateContainerRequest) -> Answer:
-        """CreateContainer; any image will do, nothing runs."""
-        config, sandbox = request.config, self._sandbox(request.pod_sandbox_id)
-        if not config.HasField("metadata"):
-            raise CallError("INVALID_ARGUMENT", "container config must include metadata")
-        folder = sandbox.log_directory
-        limits = config.linux.resources
-        name = config.image.user_specified_image or config.image.image
-        container = self._do(
-            lambda: self.world.create_container(
-                sandbox,
-                name=config.metadata.name,
-                attempt=config.metadata.attempt,
-                image_id=config.image.image,
-                image_name=name,
-                labels=dict(config.labels),
-                annotations=dict(config.annotations),
-                log_path=f"{folder}/{config.log_path}" if folder and config.log_path else "",
-                memory_limit=limits.memory_limit_in_bytes,
-                cpu_millis=limits.cpu_quota * 1000 // (limits.cpu_period or 100_000),
-                mounts=tuple(
-                    MountPoint(m.container_path, m.host_path, m.readonly) for m in config.mounts
-                ),
-            )
-        )
-        await self._settle()
-        return cri.CreateContainerResponse(container_id=container.id)
-
-    async def start_container(self, request: cri.StartContainerRequest) -> Answer:
-        """StartContainer."""
-        container = self._container(request.container_id)
-        self._do(lambda: self.world.start_container(container))
-        await self._settle()
-        return cri.StartContainerResponse()
-
-    async def stop_container(self, request: cri.StopContainerRequest) -> Answer:
-        """StopContainer: SIGTERM is obeyed at once, without a timeout it is SIGKILL."""
-        container = self._container(request.container_id)
-        self.world.exit_container(container, 143 if request.timeout > 0 else 137)
-        await self._settle()
-        return cri.StopContainerResponse()
-
-    async def remove_container(self, request: cri.RemoveContainerRequest) -> Answer:
-        """RemoveContainer; one that is not there is no error."""
-        for container in self._one(self.world.find_container, request.container_id):
-            self.world.remove_container(container)
-        await self._settle()
-        return cri.RemoveContainerResponse()
-
-    async def stop_pod_sandbox(self, request: cri.StopPodSandboxRequest) -> Answer:
-        """StopPodSandbox; one that is not there is no error."""
-        for sandbox in self._one(self.world.find_sandbox, request.pod_sandbox_id):
-            self.world.stop_sandbox(sandbox)
-        await self._settle()
-        return cri.StopPodSandboxResponse()
-
-    async def remove_pod_sandbox(self, request: cri.RemovePodSandboxRequest) -> Answer:
-        """RemovePodSandbox; one that is not there is no error."""
-        for sandbox in self._one(self.world.find_sandbox, request.pod_sandbox_id):
-            self.world.remove_sandbox(sandbox)
-        await self._settle()
-        return cri.RemovePodSandboxResponse()
-
-    def reopen_container_log(self, request: cri.ReopenContainerLogRequest) -> Answer:
-        """ReopenContainerLog: every line is appended by path, so there is nothing to reopen."""
-        if self._container(request.container_id).state is not State.RUNNING:
-            raise CallError("UNKNOWN", "container is not running")
-        return cri.ReopenContainerLogResponse()
-
-    async def exec_sync(self, request: cri.ExecSyncRequest) -> Answer:
-        """ExecSync: nothing is run, and it says so."""
-        container = self._container(request.container_id)
-        self._do(lambda: self.world.exec(container))
-        await self._settle()
-        return cri.ExecSyncResponse(stdout=b"simulated: no command was run\n")
-
-    def _do(self, verb: Callable[[], T]) -> T:
-        try:
-            return verb()
-        except ConflictError as error:
-            raise CallError("UNKNOWN", str(error)) from None
-
-    async def _settle(self) -> None:
-        waiting = self.runtime.flush()
-        if waiting is not None:
-            await waiting
-
     # ---- images ----
 
     def list_images(self, request: cri.ListImagesRequest) -> Answer:
@@ -416,9 +248,9 @@ class Service:
         """ImageStatus; empty for an image that is not there."""
         response = cri.ImageStatusResponse()
         wanted = request.image.image
-        for one in images():
-            if wanted in (one.tag, one.id, one.repo_digest, one.digest):
-                response.image.CopyFrom(_image_message(one))
+        for found in images():
+            if wanted in (found.tag, found.id, found.repo_digest, found.digest):
+                response.image.CopyFrom(_image_message(found))
                 if request.verbose:
                     response.info["info"] = json.dumps({"simulated": True})
         return response

@@ -208,7 +208,18 @@ LEAKERS: tuple[Workload, ...] = (
     ),
 )
 
-EVERY: tuple[Workload, ...] = (*SYSTEM, *APPS, *JOBS, *CRASHERS, *LEAKERS)
+BURST = Workload(
+    "storm",
+    "burst",
+    Kind.JOB,
+    tuple(
+        Spec(name, f"storm/{name}:1.0", 64 * MIB, 0, Behaviour.FINISH, (0.05, 1.5))
+        for name in ("worker", "helper")
+    ),
+)
+"""What a storm is made of."""
+
+EVERY: tuple[Workload, ...] = (*SYSTEM, *APPS, *JOBS, *CRASHERS, *LEAKERS, BURST)
 
 
 def images() -> list[Image]:
