@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     debug = ""
     try:
-        options = parser.build().parse_args(arguments)
+        options = parser.parse(arguments)
         debug = getattr(options, "debug", "")
         _log_to(debug)
         code = _run(options)
@@ -76,13 +76,14 @@ def _log_to(path: str) -> None:
     import logging
 
     try:
-        logging.basicConfig(
-            filename=path,
-            level=logging.DEBUG,
-            format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
-        )
+        handler = logging.FileHandler(path)
     except OSError as error:
         raise UsageError(f"--debug {path} cannot be written: {error.strerror}") from None
+    form = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
+    handler.setFormatter(logging.Formatter(form))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.DEBUG)
+    logging.getLogger("asyncio").setLevel(logging.INFO)
     logging.getLogger(__name__).info("%s", sys.argv)
 
 
@@ -125,3 +126,7 @@ def _own_standard_streams() -> None:
                 os.fstat(number)
             except OSError:
                 os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115

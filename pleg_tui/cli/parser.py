@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from pleg_tui.cli import filters
@@ -123,6 +123,20 @@ def build() -> Parser:
     add_arguments(simulate)
     _debug(simulate)
     return root
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What a command line asks for; those of this process when None.
+
+    Raises:
+        UsageError: it makes no sense.
+    """
+    options, unknown = build().parse_known_args(arguments)
+    if unknown:
+        command = getattr(options, "command", None)
+        prog = f"pleg-tui {command}" if command else "pleg-tui"
+        raise UsageError(f"unrecognized: {' '.join(unknown)} (see `{prog} --help`)")
+    return options
 
 
 def _printed(parser: argparse.ArgumentParser) -> None:
