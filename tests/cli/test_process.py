@@ -226,7 +226,7 @@ def _until_blocked(program: subprocess.Popen[str]) -> None:
     held, since = -1, time.monotonic()
     while time.monotonic() - since < 30:
         (now,) = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, b"\0\0\0\0"))
-        if now == held and now > 2000:
+        if now == held and now > 0:
             return
         held = now
         time.sleep(0.3)
