@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import os
 import pty
@@ -15,9 +16,34 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyte
+
+_ALTERNATE = 1049
+
+
+class _Screen(pyte.Screen):
+    """pyte's screen with the alternate one, which it leaves out."""
+
+    saved: Any = None
+
+    def set_mode(self, *modes: int, **kwargs: Any) -> None:
+        if kwargs.get("private") and _ALTERNATE in modes and self.saved is None:
+            self.saved = copy.deepcopy((self.buffer, self.cursor))
+            self.erase_in_display(2)
+        super().set_mode(*modes, **kwargs)
+
+    def reset_mode(self, *modes: int, **kwargs: Any) -> None:
+        super().reset_mode(*modes, **kwargs)
+        if kwargs.get("private") and _ALTERNATE in modes and self.saved is not None:
+            self.buffer, self.cursor = self.saved
+            self.saved = None
+
+    @property
+    def is_alternate(self) -> bool:
+        """A full-screen program has the terminal."""
+        return self.saved is not None
 
 
 class Terminal:
@@ -31,7 +57,7 @@ class Terminal:
     ) -> None:
         self.written = 0
         """Bytes that the program sent to the terminal."""
-        self._screen = pyte.Screen(columns, lines)
+        self._screen = _Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._reading = threading.Event()
@@ -87,6 +113,14 @@ class Terminal:
                 raise AssertionError(f"the screen does not show {what}:\n{screen}")
             time.sleep(0.02)
         return screen
+
+    def wait_for_shell(self, seconds: float = 20.0) -> str:
+        """Wait until no full-screen program has the terminal; returns the shell's screen.
+
+        Raises:
+            AssertionError: one still has it.
+        """
+        return self.wait_until(lambda _: not self._screen.is_alternate, "the shell", seconds)
 
     def resize(self, columns: int, lines: int) -> None:
         """The terminal's window has another size."""
