@@ -21,8 +21,11 @@ def ready_line(fields: dict[str, object]) -> str:
     return json.dumps({"ready": True, "simulated": True, **fields}, separators=(",", ":"))
 
 
-async def serve(options: Options) -> None:
+async def serve(options: Options) -> int:
     """Serve until a signal or the parent's end.
+
+    Returns:
+        The exit code: 130 after Ctrl-C.
 
     Raises:
         SimulatorError: the socket cannot be had.
@@ -31,7 +34,15 @@ async def serve(options: Options) -> None:
 
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    code = 0
+
+    def interrupted() -> None:
+        nonlocal code
+        code = 130
+        ended.set()
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     async with Simulator(options) as simulator:
         watch = asyncio.create_task(_watch_parent(options.parent_pid, ended))
@@ -56,6 +67,7 @@ async def serve(options: Options) -> None:
             sys.stdout.flush()
         await ended.wait()
         watch.cancel()
+    return code
 
 
 async def _watch_parent(pid: int, ended: asyncio.Event) -> None:
@@ -86,13 +98,12 @@ def run(options: Options) -> int:
     from pleg_tui.sim.sockets import SimulatorError
 
     try:
-        asyncio.run(serve(options))
+        return asyncio.run(serve(options))
     except SimulatorError as error:
         sys.stderr.write(f"pleg-tui: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 def main() -> int:
