@@ -24,6 +24,7 @@ from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
 from pleg_tui.ui.options import THEMES, UiOptions
 from pleg_tui.ui.pump import Pump
+from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.live import Live
 from pleg_tui.ui.themes import load_theme, load_themes, style_files
 from pleg_tui.ui.usage import UsageMeter
@@ -34,6 +35,19 @@ if TYPE_CHECKING:
 
 AWAY_S = 4.0
 """The screen stood still for so long that what was missed is worth a word."""
+_KEY_NAMES = {
+    "enter": "enter",
+    "escape": "esc",
+    "space": "space",
+    "tab": "tab",
+    "shift+tab": "shift+tab",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "up": "up",
+    "down": "down",
+    "left": "left",
+    "right": "right",
+}
 _USAGE_EVERY = 2
 """Seconds between two readings of what this program costs."""
 
@@ -74,6 +88,7 @@ class PlegTui(App[None], inherit_bindings=False):
         options: UiOptions,
         *,
         now: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
         measure: Callable[[int | None, float], Usage] | None = None,
     ) -> None:
         super().__init__(css_path=[str(path) for path in style_files()])
@@ -81,6 +96,8 @@ class PlegTui(App[None], inherit_bindings=False):
         self.options = options
         self.now = now
         """Wall time, ns."""
+        self.monotonic = monotonic
+        """Seconds, as `Health.retry_at` counts them."""
         self.glyphs = ASCII if options.ascii else UNICODE
         self.health: Health = feed.health
         self.started_at = now()
@@ -108,9 +125,18 @@ class PlegTui(App[None], inherit_bindings=False):
         """This program's own colours, for Textual's themes, which do not have them."""
         return load_theme(THEMES[0]).variables
 
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as help and footer name it: in words where Textual has a sign of its own."""
+        return _KEY_NAMES.get(binding.key) or super().get_key_display(binding)
+
     def get_line_filters(self) -> list[LineFilter]:
-        """Textual's filters, and one that leaves only ASCII where no more can be shown."""
+        """Textual's filters; no colour where none is wanted, only ASCII where no more works."""
         filters = list(super().get_line_filters())
+        if self.no_color:
+            from textual.filter import NoColor
+
+            # Textual would leave greys, because its own choice falls before our theme is known.
+            filters = [NoColor()]
         if self.options.ascii:
             from pleg_tui.ui.ascii import ASCII_ONLY
 
@@ -126,7 +152,7 @@ class PlegTui(App[None], inherit_bindings=False):
     async def on_mount(self) -> None:
         """Begin."""
         self._own_the_terminal()
-        self.set_interval(1.0, self._second)
+        self.set_interval(1.0, self.beat)
         await self.feed.start()
 
     def ready(self) -> None:
@@ -143,12 +169,12 @@ class PlegTui(App[None], inherit_bindings=False):
         self._changes += len(delta.transitions) or len(delta.events)
         self.live.apply(delta)
         page = self.screen
-        if page is not self.live and hasattr(page, "apply"):
+        if page is not self.live and isinstance(page, PlegScreen):
             page.apply(delta)
 
-    def _second(self) -> None:
+    def beat(self) -> None:
         """Once a second: ages, the retry's countdown, this program's own cost."""
-        now = time.monotonic()
+        now = self.monotonic()
         if self._away is not None:
             seconds, before = self._away
             self._away = None
@@ -164,7 +190,7 @@ class PlegTui(App[None], inherit_bindings=False):
             usage = self._measure(self.health.collector_pid, now)
         self._seconds += 1
         page = self.screen
-        if hasattr(page, "second"):
+        if isinstance(page, PlegScreen):
             page.second(usage)
 
     # -- what the keys do
@@ -184,7 +210,7 @@ class PlegTui(App[None], inherit_bindings=False):
     def say(self, text: str, style: str = "accent") -> None:
         """Say something on the page that is open."""
         page = self.screen
-        (page if hasattr(page, "say") else self.live).say(text, style)
+        (page if isinstance(page, PlegScreen) else self.live).say(text, style)
 
     def action_interrupt(self) -> None:
         """Ctrl-C."""
@@ -250,7 +276,7 @@ class PlegTui(App[None], inherit_bindings=False):
         self._exit_renderables.clear()
 
 
-def run(feed: Feed, *, options: UiOptions) -> int:
+def run(feed: Feed, options: UiOptions) -> int:
     """Show the dashboard until it is left; returns the exit code.
 
     Whatever happens, the terminal is restored and the feed stopped. An error of the program's own

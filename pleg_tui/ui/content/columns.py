@@ -49,7 +49,7 @@ def layout(width: int) -> Layout:
     """The columns of a list of this width, in cells."""
     narrow = width < NARROW
     gap = 1 if narrow else 2
-    restarts = ("RST", 4) if narrow else ("RESTARTS", 8)
+    restarts = ("RST", 4) if narrow else ("RESTARTS", 9)
     fixed = [
         Column("ready", "READY", 5, SortBy.READY, right=True, gap=gap),
         Column("state", "STATE", 11, SortBy.STATE, gap=gap),

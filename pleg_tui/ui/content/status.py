@@ -239,6 +239,7 @@ def pod_change(pod: Pod, changes: Iterable[tuple[Container, Change]]) -> Change:
     for container, change in changes:
         if change.at >= newest.at and change.text:
             newest = Change(change.at, f"{container.name} {change.text}", change.tone)
-    if is_stopping(pod) and pod.changed_at > newest.at:
-        return Change(pod.changed_at, "sandbox stopped", newest.tone)
+    ended = any(c.state is ContainerState.EXITED for c in pod.current)
+    if is_stopping(pod) and not ended:
+        return Change(max(pod.changed_at, newest.at), "sandbox stopped")
     return newest

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import Static
 
 from pleg_tui.feed.types import Delta, Notice, Phase
@@ -30,13 +28,11 @@ from pleg_tui.ui.content.filters import parse
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.content.order import SortBy, View
 from pleg_tui.ui.content.pods import heading_line
+from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.event_list import EventList
 from pleg_tui.ui.widgets.key_bar import KeyBar
 from pleg_tui.ui.widgets.pod_list import PodList
-
-if TYPE_CHECKING:
-    from pleg_tui.ui.app import PlegTui
 
 MIN_WIDTH, MIN_HEIGHT = 60, 15
 MESSAGE_S = 8.0
@@ -48,15 +44,15 @@ FOOTER = (
     "look.raw",
     "view.pause",
     "view.running",
+    "app.quit",
     "view.unhealthy",
     "app.panes",
-    "app.quit",
-    "app.palette",
     "list.copy-name",
+    "app.palette",
 )
 
 
-class Live(Screen[None]):
+class Live(PlegScreen):
     """Pods above, events below, the stream's health on top."""
 
     AUTO_FOCUS = "#pods"
@@ -73,7 +69,7 @@ class Live(Screen[None]):
                 tooltip="Show only what matches: text, !not, ns:namespace, -l label=value"),
         Binding("s", "sort", "sort", id="view.sort", tooltip="Choose what the pods are sorted by"),
         Binding("r", "reverse", "reverse", id="view.reverse", tooltip="Turn the order round"),
-        Binding("a", "running_only", "all/running", id="view.running",
+        Binding("a", "running_only", "all", id="view.running",
                 tooltip="Show everything, or only what runs"),
         Binding("exclamation_mark", "unhealthy_only", "unhealthy", id="view.unhealthy",
                 tooltip="Show only what is unhealthy, or everything"),
@@ -95,11 +91,6 @@ class Live(Screen[None]):
         self._held_entries: list[Delta] = []
         self._held_count = 0
 
-    @property
-    def tui(self) -> PlegTui:
-        """The app, by its own type."""
-        return cast("PlegTui", self.app)
-
     # -- what is on it
 
     def compose(self) -> ComposeResult:
@@ -109,7 +100,7 @@ class Live(Screen[None]):
         yield Static("", id="banner", markup=False)
         yield Bar(self._pods_title, id="pods-title")
         yield Bar(self._heading, id="heading")
-        yield PodList(glyphs, id="pods")
+        yield PodList(glyphs, self.tui.monotonic, id="pods")
         yield Bar(self._events_title, id="events-title")
         yield EventList(glyphs, id="events")
         yield Horizontal(id="filter")
@@ -196,7 +187,7 @@ class Live(Screen[None]):
     def _refresh_health(self, now: int) -> None:
         tui = self.tui
         health = tui.health
-        moment = time.monotonic()
+        moment = self.tui.monotonic()
         text, style = banner = banner_text(health, moment, tui.glyphs)
         waiting = health.phase is not Phase.LIVE and not self.pods.model.totals.pods
         if waiting and style == "error":
@@ -227,7 +218,7 @@ class Live(Screen[None]):
         """A second has passed; `usage` is a new reading of what this program costs."""
         if usage is not None:
             self._usage = usage
-        if self._message is not None and time.monotonic() >= self._message[1]:
+        if self._message is not None and self.tui.monotonic() >= self._message[1]:
             self._message = None
         now = self.tui.now()
         if self._held is None:
@@ -237,7 +228,7 @@ class Live(Screen[None]):
 
     def say(self, text: str, style: str = "accent", seconds: float = MESSAGE_S) -> None:
         """Say something in the status line for a while."""
-        self._message = (Message(text, style), time.monotonic() + seconds)
+        self._message = (Message(text, style), self.tui.monotonic() + seconds)
         self._refresh_bars()
 
     # -- what the keys do
@@ -327,7 +318,8 @@ class Live(Screen[None]):
 
     @on(events.DescendantFocus)
     @on(events.DescendantBlur)
-    def _focus_moved(self) -> None:
+    @on(EventList.Changed)
+    def _titles_changed(self) -> None:
         if self.is_mounted:
             self._refresh_bars()
 

@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 
 from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.screens.base import PlegModal
 from pleg_tui.ui.widgets.line_list import LineList
 
 
@@ -35,7 +35,7 @@ class Menu(LineList):
         self.call_later(self.post_message, self.Clicked())
 
 
-class MenuScreen(ModalScreen[str | None]):
+class MenuScreen(PlegModal[str | None]):
     """Returns the value that was chosen; None when it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

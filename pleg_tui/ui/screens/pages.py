@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.screen import Screen
 
 from pleg_tui.feed.types import AskError, Delta
 from pleg_tui.model import Container, Pod
-from pleg_tui.ui.content.bars import Message, Usage
+from pleg_tui.ui.content.bars import Message
 from pleg_tui.ui.content.details import (
     container_sections,
     json_lines,
@@ -21,17 +20,15 @@ from pleg_tui.ui.content.details import (
 )
 from pleg_tui.ui.content.lines import Item, Line, Part, bar_line
 from pleg_tui.ui.content.text import tidy
+from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.key_bar import KeyBar
 from pleg_tui.ui.widgets.text_pane import TextPane
 
-if TYPE_CHECKING:
-    from pleg_tui.ui.app import PlegTui
-
 FOOTER = ("page.back", "page.again", "page.copy", "page.raw", "app.help", "app.quit")
 
 
-class Page(Screen[None]):
+class Page(PlegScreen):
     """A title, text to scroll, the keys."""
 
     AUTO_FOCUS = "#text"
@@ -44,11 +41,6 @@ class Page(Screen[None]):
         self._title = title
         self._kind = kind
         self._message: Message | None = None
-
-    @property
-    def tui(self) -> PlegTui:
-        """The app, by its own type."""
-        return cast("PlegTui", self.app)
 
     def compose(self) -> ComposeResult:
         """Build the page."""
@@ -72,12 +64,6 @@ class Page(Screen[None]):
     def show(self, lines: Sequence[Line]) -> None:
         """Show these lines."""
         self.query_one(TextPane).show(lines)
-
-    def apply(self, delta: Delta) -> None:
-        """The feed has changed."""
-
-    def second(self, usage: Usage | None) -> None:
-        """A second has passed."""
 
 
 class LookUp(Page):

@@ -9,14 +9,13 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from pleg_tui.ui.content.lines import Line
-from pleg_tui.ui.widgets.painting import COMPONENTS, Painter
+from pleg_tui.ui.widgets.painting import Painter
 
 
 class Bar(Widget):
     """One line, made for its width by the function it is given."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = COMPONENTS
 
     def __init__(
         self,

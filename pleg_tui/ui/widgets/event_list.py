@@ -74,7 +74,7 @@ class EventList(LineList):
         """The line of one entry."""
         entry = self._entries[index]
         draw = notice_line if isinstance(entry, Notice) else event_line
-        return draw(entry, self.size.width, self._glyphs)  # type: ignore[arg-type]
+        return draw(entry, self.window.width, self._glyphs)  # type: ignore[arg-type]
 
     def mode(self, index: int) -> str:
         """The cursor is only shown where the keys go."""

@@ -16,8 +16,8 @@ class FilterInput(Input):
     """Enter keeps the filter, escape gives it up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "give_up", "Give up", show=False, id="filter.give-up"),
-        Binding("down,tab", "keep", "Back to the list", show=False, id="filter.keep"),
+        Binding("enter,tab,down", "keep", "keep", id="filter.keep"),
+        Binding("escape", "give_up", "clear", id="filter.give-up"),
     ]
 
     def __init__(self) -> None:
@@ -36,11 +36,6 @@ class FilterInput(Input):
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self._live.filter_by(event.value)
-
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._live.close_filter()
 
     def action_keep(self) -> None:
         """Go back to the list, filtered."""

@@ -12,7 +12,10 @@ from pleg_tui.ui.widgets.bar import Bar
 
 
 class KeyBar(Bar):
-    """Shows the bindings with the given ids, in that order; a click presses the key."""
+    """Shows the bindings with the given ids, in that order; a click presses the key.
+
+    While the filter line is open it shows that line's keys: letters are text then.
+    """
 
     def __init__(self, ids: Sequence[str], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(self._line, id=id, classes="keys")
@@ -29,10 +32,12 @@ class KeyBar(Bar):
         first: dict[str, tuple[str, str, str]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if binding.id and binding.id in self._ids and binding.id not in first:
+            name = binding.id or ""
+            if name not in first and (name in self._ids or name.startswith("filter.")):
                 shown = self.app.get_key_display(binding)
-                first[binding.id] = (shown, binding.description, binding.key)
-        self._keys = [first[name] for name in self._ids if name in first]
+                first[name] = (shown, binding.description, binding.key)
+        own = [name for name in first if name.startswith("filter.")]
+        self._keys = [first[name] for name in own or self._ids if name in first]
         self.check()
 
     def _line(self, width: int) -> Line:

@@ -11,7 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from pleg_tui.ui.content.lines import Line
-from pleg_tui.ui.widgets.painting import COMPONENTS, CURSOR, CURSOR_BLURRED, Painter
+from pleg_tui.ui.widgets.painting import CURSOR, CURSOR_BLURRED, Painter
 
 BLANK: Line = ()
 
@@ -21,7 +21,6 @@ class LineList(ScrollView, can_focus=True):
 
     ALLOW_SELECT = False
     ALLOW_MAXIMIZE = False
-    COMPONENT_CLASSES = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "cursor(-1)", "Up", show=False, id="move.up"),
         Binding("down,j", "cursor(1)", "Down", show=False, id="move.down"),
@@ -73,16 +72,21 @@ class LineList(ScrollView, can_focus=True):
         self._count = count
         # As virtual_size does when set, but for the layout of the whole screen that comes with it:
         # the scroll bar is always there, so nothing moves.
-        self.set_reactive(LineList.virtual_size, Size(self.size.width, count))
+        self.set_reactive(LineList.virtual_size, Size(self.window.width, count))
         if self.show_vertical_scrollbar:
             self.vertical_scrollbar.window_virtual_size = count
         if self.scroll_y > self.max_scroll_y:
             self.scroll_to(y=self.max_scroll_y, animate=False)
 
+    @property
+    def window(self) -> Size:
+        """What lines are drawn in: the widget without its scroll bar."""
+        return self.scrollable_content_region.size
+
     def repaint(self) -> None:
         """Have those visible lines drawn again that look different now."""
         top = round(self.scroll_y)
-        width, height = self.size
+        width, height = self.window
         drawn = self._drawn
         for y in range(height):
             was = drawn.get(y)
@@ -99,7 +103,7 @@ class LineList(ScrollView, can_focus=True):
         """Draw row y of the window."""
         look = self._drawn[y] = self._look(round(self.scroll_y) + y, y)
         line, mode = look
-        return self._painter.strip(line, self.size.width, mode)
+        return self._painter.strip(line, self.window.width, mode)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolled: what looks the same at its place is not drawn again."""
@@ -118,7 +122,7 @@ class LineList(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Another size: everything is drawn again, the cursor stays in sight."""
         self._drawn.clear()
-        self.set_reactive(LineList.virtual_size, Size(self.size.width, self._count))
+        self.set_reactive(LineList.virtual_size, Size(self.window.width, self._count))
         self.refresh()
         self.show_cursor()
 
@@ -140,7 +144,7 @@ class LineList(ScrollView, can_focus=True):
 
     def show_cursor(self) -> None:
         """Scroll as little as is needed for the cursor to be seen."""
-        height = self.size.height
+        height = self.window.height
         top = round(self.scroll_y)
         if height <= 0:
             return
@@ -156,7 +160,7 @@ class LineList(ScrollView, can_focus=True):
 
     def action_page(self, pages: float) -> None:
         """Move by windows."""
-        step = max(int(abs(pages) * (self.size.height - 1)), 1)
+        step = max(int(abs(pages) * (self.window.height - 1)), 1)
         self.action_cursor(step if pages > 0 else -step)
 
     def action_first(self) -> None:

@@ -40,7 +40,11 @@ STYLES = (
     "string",
     "number",
 )
-"""The names of styles; each is the component class `line--NAME`."""
+"""The names of styles; each is the component class `line--NAME` of the screen.
+
+Of the screen, not of each widget that paints: Textual works out every component class of every
+widget whenever the focus moves.
+"""
 
 CURSOR = "cursor"
 CURSOR_BLURRED = "cursor-blurred"
@@ -82,7 +86,7 @@ class Painter:
         key = (name, mode)
         style = self._styles.get(key)
         if style is None:
-            component = self._widget.get_component_rich_style
+            component = self._widget.screen.get_component_rich_style
             style = self._widget.rich_style
             plain = name.removesuffix(GLOW)
             if plain:

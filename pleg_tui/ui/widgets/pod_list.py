@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from textual import events
@@ -37,14 +36,18 @@ class PodList(LineList):
         Binding("z", "fold_all", "Fold or unfold all pods", show=False, id="list.fold-all"),
     ]
 
-    class Moved(Message):
-        """The cursor stands on another row."""
-
     class Opened(Message):
         """A row was clicked twice."""
 
-    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        glyphs: Glyphs,
+        monotonic: Callable[[], float],
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+    ) -> None:
         super().__init__(id=id)
+        self._monotonic = monotonic
         self.model = RowModel()
         self._glyphs = glyphs
         self._now = 0
@@ -63,7 +66,7 @@ class PodList(LineList):
 
     def tick(self, now: int) -> None:
         """Let time pass: ages grow, glows end, rows of pods long gone leave."""
-        moment = time.monotonic()
+        moment = self._monotonic()
         for key in [key for key, cells in self._glow.items() if max(cells.values()) <= moment]:
             del self._glow[key]
         changes = self.model.tick(now)
@@ -76,11 +79,6 @@ class PodList(LineList):
         self._changed(True, self._now)
         self.show_cursor()
 
-    @property
-    def glowing(self) -> bool:
-        """Something glows still, so a tick() is due soon."""
-        return bool(self._glow)
-
     def set_stale(self, stale: bool) -> None:
         """Show the rows as what was last known, or as what is."""
         if stale != self._stale:
@@ -88,9 +86,9 @@ class PodList(LineList):
             self.repaint()
 
     def _glow_up(self, cells: Iterable[Cell]) -> None:
-        until = time.monotonic() + GLOW_S
+        until = self._monotonic() + GLOW_S
         top = round(self.scroll_y)
-        visible = range(top, top + self.size.height)
+        visible = range(top, top + self.window.height)
         for key, column in cells:
             if self.model.index(key) in visible:
                 self._glow.setdefault(key, {})[column] = until
@@ -116,7 +114,7 @@ class PodList(LineList):
         if self.count:
             self._key = self.model.rows[index].key
         top = round(self.scroll_y)
-        if top and index != before and top <= before < top + self.size.height:
+        if top and index != before and top <= before < top + self.window.height:
             self.scroll_to(y=max(top + index - before, 0), animate=False)
         self.show_cursor()
 
@@ -132,10 +130,10 @@ class PodList(LineList):
         """The line of one row."""
         row = self.model.rows[index]
         glow = self._glow.get(row.key)
-        drawing = Drawing(layout(self.size.width), self._glyphs, self._now)
+        drawing = Drawing(layout(self.window.width), self._glyphs, self._now)
         if not glow or self._stale:
             return row_line(row, drawing)
-        moment = time.monotonic()
+        moment = self._monotonic()
         return row_line(row, drawing, [name for name, until in glow.items() if until > moment])
 
     def mode(self, index: int) -> str:
@@ -151,10 +149,10 @@ class PodList(LineList):
     def filler(self, y: int) -> Line:
         """Below the rows: hatched when they are what was last known."""
         if not self.count and self._empty:
-            return centred(self._empty, y, self.size.width, self.size.height)
+            return centred(self._empty, y, self.window.width, self.window.height)
         if not self._stale:
             return BLANK
-        width = self.size.width
+        width = self.window.width
         hatch = (self._glyphs.hatch + " ") * (width // 2 + 1)
         return (Part((" " * (y % 2) + hatch)[:width], "hatch"),)
 
@@ -164,7 +162,6 @@ class PodList(LineList):
         """The admin chose a row."""
         row = self.row
         self._key = row.key if row is not None else None
-        self.post_message(self.Moved())
 
     def on_click(self, event: events.Click) -> None:
         """Two clicks open the row."""

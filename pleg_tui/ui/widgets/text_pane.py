@@ -22,7 +22,7 @@ class TextPane(LineList):
         self._fold()
 
     def _fold(self) -> None:
-        width = self.size.width
+        width = self.window.width
         self._lines = [part for line in self._source for part in wrap(line, width)]
         self.count = len(self._lines)
         self.repaint()

@@ -1,0 +1,40 @@
+"""What all screens are: they hold the styles of lines, and know the app by its own type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, cast
+
+from textual.screen import ModalScreen, Screen, ScreenResultType
+
+from pleg_tui.feed.types import Delta
+from pleg_tui.ui.content.bars import Usage
+from pleg_tui.ui.widgets.painting import COMPONENTS
+
+if TYPE_CHECKING:
+    from pleg_tui.ui.app import PlegTui
+
+
+class PlegScreen(Screen[None]):
+    """A screen of this program's: the app tells it what changed, and when a second has passed."""
+
+    COMPONENT_CLASSES = COMPONENTS
+
+    @property
+    def tui(self) -> PlegTui:
+        """The app, by its own type."""
+        return cast("PlegTui", self.app)
+
+    def apply(self, delta: Delta) -> None:
+        """The feed has changed."""
+
+    def second(self, usage: Usage | None) -> None:
+        """A second has passed; `usage` is a new reading of what this program costs."""
+
+    def say(self, text: str, style: str = "accent") -> None:
+        """Say something for a while."""
+
+
+class PlegModal(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
+    """A screen over another, which goes on being drawn."""
+
+    COMPONENT_CLASSES = COMPONENTS

@@ -1,0 +1,143 @@
+"""What the tests of the screens share: the app on a fake feed, and grids kept as text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from pleg_tui.ui.app import PlegTui
+from pleg_tui.ui.content.bars import Usage
+from pleg_tui.ui.options import UiOptions
+from tests.ui.fakes import ENDPOINT, Clock, FakeFeed
+
+GRIDS = Path(__file__).parent / "grids"
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    for name in ("NO_COLOR", "SSH_CONNECTION", "COLORFGBG", "TMUX"):
+        monkeypatch.delenv(name, raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@dataclass
+class Stage:
+    """A running dashboard, the feed that plays to it, and the clock that both go by."""
+
+    feed: FakeFeed
+    clock: Clock
+    app: PlegTui
+    pilot: Pilot[None]
+    written: list[str] = field(default_factory=list)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything that was told be drawn."""
+        for _ in range(100):
+            await self.pilot.pause()
+            pump = self.app._pump
+            if pump is None or pump._handle is None:
+                break
+            await self.pilot.pause(0.01)
+        await self.pilot.pause()
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, a beat a second, as the app's own clock would."""
+        while seconds > 0:
+            step = min(seconds, 1.0)
+            self.clock.advance(step)
+            self.app.beat()
+            seconds -= step
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        await self.press(*({" ": "space", "!": "exclamation_mark"}.get(c, c) for c in text))
+
+    def grid(self) -> list[str]:
+        """The screen's text, line by line."""
+        strips = self.app.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+    def text(self) -> str:
+        return "\n".join(self.grid())
+
+    def line(self, part: str) -> str:
+        """The one line that holds this."""
+        found = [line for line in self.grid() if part in line]
+        assert len(found) == 1, f"{part!r} is in {len(found)} lines of\n{self.text()}"
+        return found[0]
+
+    def cursor_line(self) -> str:
+        """The line under the cursor of the pods' list."""
+        pods = self.app.live.pods
+        y = pods.region.y + pods.cursor - round(pods.scroll_y)
+        return self.grid()[y]
+
+
+Opener = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture
+def opened() -> Opener:
+    """Open a dashboard: `async with opened(pods=[...]) as stage`."""
+
+    @asynccontextmanager
+    async def opener(
+        *pods: Any, size: tuple[int, int] = (120, 40), feed: FakeFeed | None = None, **options: Any
+    ) -> AsyncIterator[Stage]:
+        clock = Clock()
+        feed = feed or FakeFeed()
+        feed.put(*pods)
+        chosen: dict[str, Any] = {
+            "fps": 1000.0, "ascii": False, "theme": "pleg-dark", "node": "node-1",
+            "endpoint": ENDPOINT, **options,
+        }  # fmt: skip
+        app = PlegTui(
+            feed,
+            UiOptions(**chosen),
+            now=clock.now,
+            monotonic=clock.monotonic,
+            measure=lambda _pid, _now: Usage(0.8, 71 << 20),
+        )
+        async with app.run_test(size=size) as pilot:
+            stage = Stage(feed, clock, app, pilot)
+            await stage.settle()
+            await stage.wait(0.001)
+            yield stage
+
+    return opener
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-grids", action="store_true", help="write tests/ui/grids anew")
+
+
+@pytest.fixture
+def same_grid(request: pytest.FixtureRequest) -> Callable[[Stage, str], None]:
+    """Compare the screen with the grid that is kept under a name."""
+    update = bool(request.config.getoption("--update-grids", default=False))
+
+    def compare(stage: Stage, name: str) -> None:
+        path = GRIDS / f"{name}.txt"
+        text = stage.text() + "\n"
+        if update:
+            GRIDS.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
+        assert path.exists(), f"{path.name} is missing: run with --update-grids and look at it"
+        assert text == path.read_text("utf-8"), f"the screen differs from {path.name}:\n{text}"
+
+    return compare

@@ -1,0 +1,541 @@
+"""The Live screen as its user sees it, on a feed that plays what each test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from rich.style import Style
+
+from pleg_tui.feed.types import Health, Notice, Phase
+from pleg_tui.model import ContainerState, EventType, RuntimeInfo, Source
+from tests.ui.conftest import Opener, Stage
+from tests.ui.fakes import (
+    ENDPOINT,
+    LIVE,
+    RUNTIME,
+    T0,
+    FakeFeed,
+    S,
+    a_node,
+    container,
+    event,
+    exited,
+    pod,
+)
+
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_node_at_three_sizes(
+    opened: Opener, same_grid: Callable[[Stage, str], None], size: tuple[int, int]
+) -> None:
+    async with opened(*a_node(), size=size) as stage:
+        stage.feed.happen(
+            Notice("connected", T0 - 9 * S, Source.CONTAINERD),
+            event(1, EventType.CONTAINER_CREATED, at=T0 - 8 * S, replayed=True),
+            event(2, at=T0 - 7 * S),
+            event(3, EventType.CONTAINER_DIED, "api-6c9b7d-qqq11", container="worker",
+                  exit_code=137, reason="OOMKilled", at=T0 - 5 * S),
+            event(4, EventType.SANDBOX_STOPPED, container="", at=T0 - 4 * S),
+            event(5, EventType.CONTAINER_DIED, exit_code=143, at=T0 - 3 * S),
+        )  # fmt: skip
+        await stage.settle()
+        same_grid(stage, f"node-{size[0]}x{size[1]}")
+
+
+async def test_states_are_said_in_a_word_with_the_reason(opened: Opener) -> None:
+    async with opened(*a_node()) as stage:
+        assert "OOMKilled (exit 137)" in stage.line("└ worker")
+        assert "↻ CrashLoop" in stage.line("/looper-0")
+        assert "restarted, was exit 1" in stage.line("├ sidecar")
+        assert "○ completed" in stage.line("job-28391-k2j1l")
+        assert "◐ starting" in stage.line("/fresh-9")
+        assert "● running" in stage.line("└ logger")
+        assert "2/2" in stage.line("web-7d9f8b6c5-x2x4z")
+
+
+async def test_the_cursor_stays_with_its_row_while_others_come_go_and_sort(opened: Opener) -> None:
+    async with opened(pod("bbb"), pod("ddd"), pod("fff")) as stage:
+        await stage.press("j")
+        assert "ddd" in stage.cursor_line()
+        stage.feed.put(pod("aaa"), pod("ccc"))
+        await stage.settle()
+        assert "ddd" in stage.cursor_line()
+        stage.feed.drop("bbb")
+        await stage.settle()
+        await stage.wait(4)
+        assert "ddd" in stage.cursor_line()
+        await stage.press("r")
+        assert "ddd" in stage.cursor_line()
+        await stage.press("s", "5")
+        assert "ddd" in stage.cursor_line()
+        stage.feed.drop("ddd")
+        await stage.settle()
+        await stage.wait(4)
+        assert stage.cursor_line().strip()
+
+
+async def test_what_is_looked_at_stays_where_it_is_on_the_screen(opened: Opener) -> None:
+    async with opened(*(pod(f"p{n:03}") for n in range(100, 200)), size=(100, 24)) as stage:
+        await stage.press("G")
+        before = stage.grid()
+        stage.feed.put(*(pod(f"a{n:03}") for n in range(30)))
+        await stage.settle()
+        after = stage.grid()
+        pods = stage.app.live.pods
+        top, bottom = pods.region.y, pods.region.bottom
+        names = [[line.split()[0] for line in grid[top:bottom]] for grid in (before, after)]
+        assert names[0] == names[1]
+
+
+async def test_until_the_cursor_is_moved_it_stays_at_the_top(opened: Opener) -> None:
+    async with opened(pod("mmm")) as stage:
+        stage.feed.put(pod("aaa"))
+        await stage.settle()
+        assert "aaa" in stage.cursor_line()
+
+
+async def test_a_pod_that_goes_is_shown_as_gone_for_a_moment(opened: Opener) -> None:
+    async with opened(pod("stays"), pod("goes", container("app"))) as stage:
+        stage.feed.drop("goes")
+        await stage.settle()
+        assert "gone" in stage.line("/goes")
+        await stage.wait(1)
+        assert "gone" in stage.line("/goes")
+        await stage.wait(2)
+        assert "/goes" not in stage.text()
+        assert "/stays" in stage.text()
+
+
+async def test_folding(opened: Opener) -> None:
+    async with opened(
+        pod("one", container("a1"), container("a2")), pod("two", container("b1"))
+    ) as s:
+        await s.press("j", "left")
+        assert "one" in s.cursor_line()
+        assert "▸ default/one" in s.text()
+        assert "├ a1" not in s.text()
+        assert "└ b1" in s.text()
+        await s.press("right")
+        assert "├ a1" in s.text()
+        await s.press("z")
+        assert "└" not in s.text()
+        await s.press("j", "right")
+        assert "└ b1" in s.text()
+        assert "├ a1" not in s.text()
+
+
+async def test_a_filter_narrows_while_it_is_typed_and_escape_clears_it(opened: Opener) -> None:
+    async with opened(*a_node()) as stage:
+        await stage.press("slash")
+        await stage.type("ngi")
+        assert "/web-7d9f8b6c5-x2x4z" in stage.text()
+        assert "nginx" in stage.text()
+        assert "└ logger" not in stage.text()
+        assert "coredns" not in stage.text()
+        assert "1 of 7 shown" in stage.text()
+        await stage.press("enter")
+        await stage.press("j")
+        assert "nginx" in stage.cursor_line()
+        await stage.press("escape")
+        assert "coredns" in stage.text()
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "hidden"),
+    [
+        ("!coredns", "/looper-0", "coredns-5d78"),
+        ("ns:kube", "coredns-5d78", "/looper-0"),
+        ("!ns:kube", "/looper-0", "coredns-5d78"),
+        ("-l app=web", "/web-7d9f8b6c5", "/looper-0"),
+        ("-l app!=web", "/looper-0", "/web-7d9f8b6c5"),
+        ("LOOPER", "/looper-0", "/web-7d9f8b6c5"),
+        ("ns:default api", "/api-6c9b7d", "/looper-0"),
+    ],
+)
+async def test_what_a_filter_understands(
+    opened: Opener, text: str, there: str, hidden: str
+) -> None:
+    async with opened(*a_node()) as stage:
+        await stage.press("slash")
+        stage.app.live.query_one("#filter-input").value = text  # type: ignore[attr-defined]
+        await stage.press("enter")
+        assert there in stage.text()
+        assert hidden not in stage.text()
+
+
+async def test_sorting_by_restarts_and_turning_it_round(opened: Opener) -> None:
+    async with opened(*a_node()) as stage:
+        await stage.press("s")
+        assert "Sort by" in stage.text()
+        await stage.press("4")
+        lines = [line for line in stage.grid() if "▾" in line]
+        assert "looper-0" in lines[0]
+        assert "RESTARTS▲" in stage.text()
+        await stage.press("r")
+        lines = [line for line in stage.grid() if "▾" in line]
+        assert "looper-0" in lines[-1]
+
+
+async def test_only_what_runs_and_only_what_is_unhealthy(opened: Opener) -> None:
+    async with opened(*a_node()) as stage:
+        await stage.press("a")
+        assert "job-28391" not in stage.text()
+        assert "└ worker" not in stage.text()
+        assert "└ api" in stage.text()
+        assert "running only" in stage.text()
+        await stage.press("a", "exclamation_mark")
+        assert "/looper-0" in stage.text()
+        assert "/api-6c9b7d" in stage.text()
+        assert "/web-7d9f8b6c5" not in stage.text()
+        assert "2 of 7 shown" in stage.text()
+
+
+async def test_pause_holds_the_screen_still_and_loses_nothing(opened: Opener) -> None:
+    async with opened(pod("web", container("app"))) as stage:
+        await stage.press("space")
+        before = stage.grid()[2:-1]
+        stage.feed.put(pod("new"))
+        stage.feed.happen(event(1), event(2))
+        await stage.settle()
+        stage.feed.happen(event(3))
+        await stage.settle()
+        assert stage.grid()[2:-1] == before
+        assert "paused, 3 changes" in stage.text()
+        assert stage.feed.takes >= 3
+        await stage.press("space")
+        assert "/new" in stage.text()
+        assert stage.text().count("ContainerStarted") == 3
+        assert "paused" not in stage.text()
+
+
+def style_of(stage: Stage, text: str) -> Style:
+    """How the first segment with this text is painted."""
+    for strip in stage.app.screen._compositor.render_strips():
+        for segment in strip:
+            if text in segment.text and segment.style is not None:
+                return segment.style
+    raise AssertionError(f"{text!r} is not on the screen")
+
+
+def shown_events(stage: Stage) -> list[str]:
+    """The names in the event list."""
+    return [line.split()[2] for line in stage.grid() if "/p0" in line]
+
+
+async def test_new_events_do_not_drag_a_reader_along(opened: Opener) -> None:
+    async with opened(pod("web", container("app"))) as stage:
+        stage.feed.happen(*(event(n, pod=f"p{n:03}", pod_uid="web") for n in range(50)))
+        await stage.settle()
+        assert "p049" in stage.text()
+        await stage.press("tab", "k", "k", "pageup", "pageup")
+        seen = shown_events(stage)
+        stage.feed.happen(*(event(n, pod=f"p{n:03}", pod_uid="web") for n in range(50, 57)))
+        await stage.settle()
+        assert shown_events(stage) == seen
+        assert "7 new ↓" in stage.text()
+        await stage.press("G")
+        assert "p056" in stage.text()
+        assert "new ↓" not in stage.text()
+        stage.feed.happen(event(57, pod="p057"))
+        await stage.settle()
+        assert "p057" in stage.text()
+
+
+async def test_the_event_list_is_bounded_and_a_reader_keeps_the_place(opened: Opener) -> None:
+    async with opened(pod("web")) as stage:
+        stage.feed.happen(*(event(n, pod=f"p{n:05}") for n in range(5400)))
+        await stage.settle()
+        await stage.press("tab", *["pageup"] * 6)
+        seen = shown_events(stage)
+        stage.feed.happen(*(event(n, pod=f"p{n:05}") for n in range(5400, 5700)))
+        await stage.settle()
+        assert shown_events(stage) == seen
+        assert stage.app.live.events.count == 5000
+        assert "5,700" in stage.line("▎Events")
+
+
+async def test_notices_are_lines_among_the_events(opened: Opener) -> None:
+    async with opened() as stage:
+        stage.feed.happen(
+            event(1, at=T0),
+            Notice("lost", T0 + 1 * S, Source.CRI, error="the socket is closed"),
+            Notice("resynced", T0 + 2 * S, Source.CRI, lost=3, missed=2),
+        )
+        await stage.settle()
+        assert "lost (cri): the socket is closed" in stage.text()
+        assert "3 messages lost here, 2 events the runtime never sent" in stage.text()
+
+
+async def test_waiting_for_a_runtime_says_for_what_and_since_when(opened: Opener) -> None:
+    feed = FakeFeed(health=Health())
+    async with opened(feed=feed) as stage:
+        assert "Starting" in stage.text()
+        assert ENDPOINT in stage.text()
+        feed.turn(
+            phase=Phase.CONNECTING,
+            error="nothing listens on the socket: is containerd running?",
+            retry_at=stage.clock.mono + 3,
+        )
+        await stage.settle()
+        assert "Waiting for the container runtime" in stage.text()
+        assert "since 22:13:20" in stage.text()
+        assert "Trying again in 3 s." in stage.text()
+        assert "is containerd running?" in stage.text()
+        await stage.wait(2)
+        assert "Trying again in 1 s." in stage.text()
+        feed.health = LIVE
+        feed.put(pod("web"))
+        feed.turn()
+        await stage.settle()
+        assert "Waiting" not in stage.text()
+        assert "/web" in stage.text()
+
+
+async def test_a_lost_connection_keeps_the_list_and_counts_down(
+    opened: Opener, same_grid: Callable[[Stage, str], None]
+) -> None:
+    async with opened(*a_node(), size=(100, 32)) as stage:
+        stage.feed.turn(
+            phase=Phase.LOST,
+            error="containerd closed the connection: is it restarting?",
+            retry_at=stage.clock.mono + 5,
+        )
+        await stage.settle()
+        assert "✖ lost" in stage.text()
+        assert "is it restarting?  Trying again in 5 s." in stage.text()
+        assert "/looper-0" in stage.text()
+        same_grid(stage, "lost-100x32")
+        await stage.wait(2)
+        assert "Trying again in 3 s." in stage.text()
+        stage.feed.turn(phase=Phase.LIVE, error="", retry_at=None, missed=2)
+        await stage.settle()
+        assert "● live" in stage.text()
+        assert "restarting" not in stage.text()
+        assert "missed 2" in stage.text()
+
+
+async def test_a_node_without_pods_and_a_filter_that_matches_nothing(opened: Opener) -> None:
+    async with opened() as stage:
+        assert "No pods on this node" in stage.text()
+        stage.feed.put(pod("web", container("app")))
+        await stage.settle()
+        assert "No pods" not in stage.text()
+        await stage.press("slash")
+        await stage.type("nope")
+        assert "Nothing matches  /nope" in stage.text()
+        assert "1 pod hidden. esc clears the filter." in stage.text()
+        await stage.press("escape", "exclamation_mark")
+        assert "Nothing is unhealthy" in stage.text()
+
+
+async def test_warnings_and_losses_are_never_hidden(opened: Opener) -> None:
+    async with opened(pod("web"), size=(80, 24)) as stage:
+        stage.feed.turn(lost=17, missed=4, warning="CRI events were forced: they may harm the node")
+        await stage.settle()
+        assert "lost 17" in stage.text()
+        assert "missed 4" in stage.text()
+        assert "▲ CRI events were forced" in stage.text()
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (200, 50)])
+async def test_a_simulated_runtime_is_always_labelled(
+    opened: Opener, size: tuple[int, int]
+) -> None:
+    feed = FakeFeed(health=replace(LIVE, runtime=replace(RUNTIME, simulated=True), lost=1234567))
+    async with opened(pod("web"), feed=feed, size=size) as stage:
+        assert "SIMULATED" in stage.grid()[0]
+
+
+async def test_too_small_a_terminal_is_told_what_it_takes(opened: Opener) -> None:
+    async with opened(pod("web"), size=(59, 20)) as stage:
+        assert "needs 60×15" in stage.text()
+        assert "59×20" in stage.text()
+        assert "/web" not in stage.text()
+        await stage.pilot.resize_terminal(80, 24)
+        await stage.settle()
+        assert "/web" in stage.text()
+        await stage.press("j")
+        assert "needs" not in stage.text()
+
+
+HOSTILE = ["x[/]y", "[@click=app.quit]run[/]", "[red]r[/red]", "^[]52;c;aGk=^G", "$name {x} \\["]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_names_from_the_node_are_shown_as_they_are_and_never_obeyed(
+    opened: Opener, name: str
+) -> None:
+    evil = container(name, image=name, labels={name: name}, reason=name)
+    feed = FakeFeed(health=replace(LIVE, warning=f"warns of {name}",
+                                   runtime=RuntimeInfo(name, "1", ENDPOINT)))  # fmt: skip
+    feed.answers[evil.id] = {"status": {"labels": {name: name}}, "info": {name: name}}
+    async with opened(
+        pod("pod-" + name, evil, namespace=name, uid="u"), feed=feed, size=(200, 50)
+    ) as s:
+        assert f"{name}/pod-{name}" in s.text()
+        assert f"└ {name}" in s.text()
+        assert f"warns of {name}" in s.text()
+        s.feed.happen(
+            event(1, EventType.CONTAINER_DIED, name, container=name, reason=name, exit_code=3),
+            Notice("lost", T0, error=name),
+        )
+        await s.settle()
+        assert f"exit 3 {name}" in s.text()
+        assert f"─ lost: {name}" in s.text()
+        await s.press("j", "enter")
+        assert name in s.text()
+        await s.press("escape", "y")
+        assert name.replace("\\", "\\\\") in s.text()
+        await s.press("escape", "c")
+        assert f"copied {name}" in s.text()
+        await s.press("slash")
+        s.app.live.query_one("#filter-input").value = "zz" + name  # type: ignore[attr-defined]
+        await s.press("enter")
+        assert "Nothing matches" in s.text()
+        assert s.app.return_code in (None, 0)
+        assert s.app.is_running
+
+
+async def test_wide_characters_do_not_break_the_columns(opened: Opener) -> None:
+    names = ["日本語のポッド名前はとても長い", "emoji-🚀🚀❤️", "zalgo-a\u0301\u0302\u0303", "plain"]
+    async with opened(*(pod(n, container("c")) for n in names), size=(100, 30)) as stage:
+        from rich.cells import cell_len
+
+        rows = [line for line in stage.grid() if "●" in line and "live" not in line]
+        assert len(rows) == 8
+        where = rows[-1].index("●")
+        assert {cell_len(line[: line.index("●")]) for line in rows} == {where}
+
+
+async def test_copying_sends_osc_52_and_says_so(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(pod("web", container("app"))) as stage:
+        sent: list[str] = []
+        monkeypatch.setattr(stage.app._driver, "write", sent.append)
+        await stage.press("c")
+        await stage.press("j", "C")
+    assert "\x1b]52;c;ZGVmYXVsdC93ZWI=\x07" in sent[0]
+    assert any(text.startswith("\x1b]52;c;") for text in sent[1:])
+
+
+async def test_the_footer_and_the_help_come_from_the_bindings(opened: Opener) -> None:
+    async with opened(pod("web")) as stage:
+        assert stage.grid()[-1].startswith(" ? help  / filter  s sort  enter details")
+        stage.app.set_keymap({"view.filter": "f"})
+        await stage.settle()
+        assert "f filter" in stage.grid()[-1]
+        await stage.press("question_mark")
+        assert "f                 Show only what matches" in stage.text()
+        assert "Hold the screen still" in stage.text()
+        assert "logs" not in stage.text()
+        await stage.press("escape")
+        assert "/web" in stage.text()
+
+
+async def test_the_palette_finds_commands(opened: Opener) -> None:
+    async with opened(pod("web", container("app"))) as stage:
+        await stage.press("colon")
+        await stage.type("unhealthy")
+        await stage.pilot.pause(0.3)
+        await stage.press("enter")
+        await stage.pilot.pause(0.1)
+        await stage.press("enter")
+        await stage.pilot.pause(0.1)
+        await stage.settle()
+        assert "unhealthy only" in stage.text()
+
+
+async def test_a_long_absence_is_told_with_what_it_missed(opened: Opener) -> None:
+    async with opened(pod("web")) as stage:
+        await stage.wait(2)
+        stage.clock.advance(180)
+        stage.feed.happen(*(event(n) for n in range(214)))
+        stage.app.beat()
+        await stage.settle()
+        await stage.wait(1)
+        assert "away 3 min, 214 changes" in stage.text()
+        await stage.wait(12)
+        assert "away" not in stage.text()
+
+
+async def test_values_that_changed_glow_for_about_a_second(opened: Opener) -> None:
+    async with opened(pod("web", container("app"))) as stage:
+        stage.feed.put(
+            pod("web", container("app", state=ContainerState.EXITED, exit_code=2,
+                                 finished_at=T0, restarts=0), version=2)
+        )  # fmt: skip
+        await stage.settle()
+        background = style_of(stage, "exit 2").bgcolor
+        await stage.wait(2)
+        assert style_of(stage, "exit 2").bgcolor != background
+        assert "exit 2" in stage.line("└ app")
+
+
+async def test_nothing_but_ascii_where_no_more_can_be_shown(
+    opened: Opener, same_grid: Callable[[Stage, str], None]
+) -> None:
+    async with opened(*a_node(), pod("日本"), size=(80, 24), ascii=True) as stage:
+        strips = stage.app.screen._compositor.render_strips()
+        text = "\n".join("".join(segment.text for segment in strip) for strip in strips)
+        assert text.isascii()
+        same_grid(stage, "ascii-80x24")
+
+
+@pytest.mark.parametrize("theme", ["pleg-light", "ansi-dark", "ansi-light"])
+async def test_every_theme_opens(opened: Opener, theme: str) -> None:
+    async with opened(*a_node(), theme=theme) as stage:
+        await stage.press("j")
+        assert "looper-0" in stage.text()
+
+
+async def test_no_color_means_no_colours(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(*a_node()) as stage:
+        await stage.press("j")
+        for strip in stage.app.screen._compositor.render_strips():
+            for segment in strip:
+                if segment.style is not None:
+                    for color in (segment.style.color, segment.style.bgcolor):
+                        assert color is None or color.is_default
+
+
+async def test_an_exit_is_a_died_event_with_its_signal(opened: Opener) -> None:
+    async with opened(pod("web", exited("app", 139))) as stage:
+        stage.feed.happen(event(1, EventType.CONTAINER_DIED, exit_code=139))
+        await stage.settle()
+        assert "exit 139 SIGSEGV" in stage.line("ContainerDied")
+        assert "exit 139 SIGSEGV" in stage.line("└ app")
+
+
+async def test_ages_grow(opened: Opener) -> None:
+    async with opened(pod("web", age=57)) as stage:
+        assert " 57s " in stage.line("/web")
+        await stage.wait(2)
+        assert " 59s " in stage.line("/web")
+        await stage.wait(2)
+        assert " 1m " in stage.line("/web")
+
+
+async def test_keys_move_as_fingers_expect(opened: Opener) -> None:
+    async with opened(*(pod(f"p{n:03}") for n in range(300)), size=(100, 30)) as stage:
+        await stage.press("j", "j", "k")
+        assert "p001" in stage.cursor_line()
+        await stage.press("G")
+        assert "p299" in stage.cursor_line()
+        await stage.press("g")
+        assert "p000" in stage.cursor_line()
+        await stage.press("ctrl+d")
+        half = stage.app.live.pods.cursor
+        await stage.press("ctrl+u")
+        assert stage.app.live.pods.cursor == 0
+        await stage.press("pagedown")
+        assert stage.app.live.pods.cursor in (half * 2, half * 2 + 1)
+        await stage.press("end")
+        assert "p299" in stage.cursor_line()
+        await stage.press("home")
+        assert "p000" in stage.cursor_line()
