@@ -213,12 +213,9 @@ async def test_pause_holds_the_screen_still_and_loses_nothing(opened: Opener) ->
 
 
 def style_of(stage: Stage, text: str) -> Style:
-    """How the first segment with this text is painted."""
-    for strip in stage.app.screen._compositor.render_strips():
-        for segment in strip:
-            if text in segment.text and segment.style is not None:
-                return segment.style
-    raise AssertionError(f"{text!r} is not on the screen")
+    """How the last segment with this text is painted."""
+    segments = (s for strip in stage.app.screen._compositor.render_strips() for s in strip)
+    return [s.style for s in segments if text in s.text and s.style is not None][-1]
 
 
 def shown_events(stage: Stage) -> list[str]:
