@@ -62,9 +62,9 @@ async def serve(options: Options) -> int:
                 "pid": os.getpid(),
             }
         )
-        with suppress(BrokenPipeError):
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+        with suppress(OSError), os.fdopen(os.dup(sys.stdout.fileno()), "w") as said:
+            # Through a file of its own: nothing is left to flush when nobody reads any more.
+            said.write(line + "\n")
         await ended.wait()
         watch.cancel()
     return code

@@ -11,7 +11,6 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import suppress
 
 from pleg_tui.sim.flavours import CriEvents
 from pleg_tui.sim.native import NativeEvent, Predicate
@@ -366,8 +365,7 @@ class _Reader:
     async def _change(self) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changed.append(future)
-        with suppress(ValueError):
-            await future
+        await future
 
 
 def make_hub(kind: CriEvents) -> Hub:

@@ -67,8 +67,8 @@ class World:
     # ---- time ----
 
     def after(self, seconds: float, action: Action) -> None:
-        """Do something that many virtual seconds from now."""
-        due = self.now + max(0, int(seconds * SECOND))
+        """Do something that many virtual seconds from now (a thousand years are for ever)."""
+        due = self.now + int(min(max(0.0, seconds), 3e10) * SECOND)
         heapq.heappush(self._due, (due, next(self._order), action))
 
     @property
