@@ -152,6 +152,7 @@ class PlegTui(App[None], inherit_bindings=False):
     async def on_mount(self) -> None:
         """Begin."""
         self._own_the_terminal()
+        self._second_at = self.monotonic()
         self.set_interval(1.0, self.beat)
         await self.feed.start()
 
