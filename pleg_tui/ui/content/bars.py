@@ -11,7 +11,7 @@ from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Item, Line, Part, bar_line
 from pleg_tui.ui.content.model import Totals
 from pleg_tui.ui.content.order import View
-from pleg_tui.ui.content.text import count, cut_middle, milliseconds, tidy
+from pleg_tui.ui.content.text import count, cut_middle, milliseconds, short, tidy
 
 SOURCES = {
     Source.CRI: "CRI events",
@@ -72,7 +72,7 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     if runtime is not None and runtime.simulated:
         left.append(Item((Part(" SIMULATED ", "badge"),)))
     if facts.paused is not None:
-        held = f" paused, {count(facts.paused, 'change')} "
+        held = f" paused, {short(facts.paused)} {'change' if facts.paused == 1 else 'changes'} "
         left.append(Item((Part(held, "badge-warn"),)))
     if facts.message is not None:
         left.append(Item((Part(tidy(facts.message.text), facts.message.style),)))
@@ -85,11 +85,11 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     right: list[Item] = []
     if health.lag_ms is not None:
         right.append(_figure("lag", milliseconds(health.lag_ms), 4))
-    right.append(_figure("events", f"{health.events:,}", 7))
+    right.append(_figure("events", short(health.events), 7))
     if health.lost:
-        right.append(Item((Part(f"lost {health.lost:,}", "bad-bold"),)))
+        right.append(Item((Part(f"lost {short(health.lost)}", "bad-bold"),)))
     if health.missed:
-        right.append(Item((Part(f"missed {health.missed:,}", "warn-bold"),)))
+        right.append(Item((Part(f"missed {short(health.missed)}", "warn-bold"),)))
     usage = facts.usage
     if usage.cpu_percent is not None:
         right.append(_figure("cpu", f"{usage.cpu_percent:.1f}%", 6))

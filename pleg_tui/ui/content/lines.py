@@ -32,7 +32,10 @@ class Item(NamedTuple):
 
 
 def bar_line(left: list[Item], right: list[Item], width: int, gap: int = 2) -> Line:
-    """Items set to both ends of a line of exactly this width, dropped by rank until they fit."""
+    """Items set to both ends of a line of exactly this width, dropped by rank until they fit.
+
+    Where even those of rank 0 do not fit, the left ones are cut off at their end.
+    """
     items = [(item, side) for side, group in enumerate((left, right)) for item in group]
 
     def needed() -> int:
@@ -47,12 +50,11 @@ def bar_line(left: list[Item], right: list[Item], width: int, gap: int = 2) -> L
             halves[side].append(Part(" " * gap))
         halves[side] += item.parts
     room = width - 2
-    ends = [_clip(half, room) for half in halves]
-    used = sum(width_of(text) for half in ends for text, _ in half)
-    if used > room:
-        ends[1] = []
-        used = sum(width_of(text) for text, _ in ends[0])
-    return (Part(" "), *ends[0], Part(" " * (room - used)), *ends[1], Part(" "))
+    right_end = _clip(halves[1], room)
+    taken = sum(width_of(text) for text, _ in right_end)
+    left_end = _clip(halves[0], room - taken - gap if taken else room)
+    used = taken + sum(width_of(text) for text, _ in left_end)
+    return (Part(" "), *left_end, Part(" " * (room - used)), *right_end, Part(" "))
 
 
 def _clip(parts: list[Part], width: int) -> list[Part]:

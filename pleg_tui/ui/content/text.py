@@ -127,3 +127,14 @@ def span(seconds: float) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: "1 pod", "1,204 pods"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def short(number: int) -> str:
+    """A count in at most six characters: "9,999", "12k", "3.4M"."""
+    if number < 10_000:
+        return f"{number:,}"
+    for size, unit in ((1_000_000_000, "G"), (1_000_000, "M"), (1000, "k")):
+        if number >= size:
+            whole = number / size
+            return f"{whole:.1f}{unit}" if whole < 10 else f"{whole:,.0f}{unit}"
+    return str(number)
