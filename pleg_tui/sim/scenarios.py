@@ -47,15 +47,11 @@ class Node:
     def populate(self, first: tuple[Workload, ...] = ()) -> None:
         """The pods that are there from the start, in silence."""
         world = self.world
+        special = (*first, *SYSTEM, *first)
         world.quiet = True
         try:
             for number in range(self._wanted):
-                if number < len(SYSTEM):
-                    workload = SYSTEM[number]
-                elif number < len(SYSTEM) + 2 * len(first):
-                    workload = first[(number - len(SYSTEM)) % len(first)]
-                else:
-                    workload = APPS[number % len(APPS)]
+                workload = special[number] if number < len(special) else APPS[number % len(APPS)]
                 life = self._make(workload)
                 life.populate(world.random.uniform(60.0, 9 * _DAY_S))
         finally:

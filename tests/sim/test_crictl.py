@@ -37,7 +37,8 @@ def crictl(simulator: SimulatorProcess, *arguments: str) -> str:
 
 
 def asked(simulator: SimulatorProcess, *arguments: str) -> Any:
-    return json.loads(crictl(simulator, *arguments, "-o", "json"))
+    command, *rest = arguments
+    return json.loads(crictl(simulator, command, "-o", "json", *rest))
 
 
 def test_version_and_info(simulator: SimulatorProcess) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -72,6 +75,27 @@ def test_one_seed_tells_one_story(scenario: str) -> None:
         stories.append(story(told))
     assert stories[0] == stories[1]
     assert stories[0]
+
+
+def test_the_story_does_not_hang_on_how_python_hashes() -> None:
+    program = (
+        "from pleg_tui.sim.world import World; from pleg_tui.sim.scenarios import build\n"
+        "w, told = World(5, 0), []; w.listeners.append(told.append)\n"
+        "build(w, 'steady', pods=9, churn=1, speed=5, log_root='/l')\n"
+        "while w.advance(5 * 10**9): pass\n"
+        "print([(h.at, h.step.value, h.id) for h in told])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
+    assert len(told.pop()) > 1000
 
 
 def test_another_seed_tells_another_story() -> None:
