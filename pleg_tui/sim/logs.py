@@ -49,6 +49,7 @@ class Logs:
         self._made: set[str] = set()
         self._folders: set[str] = set()
         self._lines = 0
+        self._closed = False
 
     @property
     def idle(self) -> bool:
@@ -108,7 +109,8 @@ class Logs:
             shutil.rmtree(sandbox.log_directory, ignore_errors=True)
 
     def close(self) -> None:
-        """Remove every folder that was made here, and nothing else."""
+        """Remove every folder that was made here, and nothing else; nothing is written again."""
+        self._closed = True
         self._growing.clear()
         for folder in self._folders:
             shutil.rmtree(folder, ignore_errors=True)
@@ -127,6 +129,8 @@ class Logs:
             self._append(container, line(at, phrase.format(n=self._lines), stream=stream))
 
     def _append(self, container: Container, text: str) -> None:
+        if self._closed:
+            return
         path = Path(container.log_path)
         try:
             try:
