@@ -70,7 +70,9 @@ def pod_name(namespace: str, name: str, width: int, glyphs: Glyphs) -> tuple[str
     if over > 0:
         space = cut(space, max(width_of(space) - over, min(width_of(space), 6)), glyphs.cut)
     space += "/"
-    return space, cut_middle(name, max(width - width_of(space), 1), glyphs.cut)
+    if width_of(space) >= width:
+        return "", cut_middle(name, width, glyphs.cut)
+    return space, cut_middle(name, width - width_of(space), glyphs.cut)
 
 
 def _name(row: Row, column: Column, drawing: Drawing) -> Line:
