@@ -27,6 +27,7 @@ from pleg_tui.ui.pump import Pump
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.live import Live
 from pleg_tui.ui.themes import load_theme, load_themes, style_files
+from pleg_tui.ui.thin import Front
 from pleg_tui.ui.usage import UsageMeter
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class PlegTui(App[None], inherit_bindings=False):
                 tooltip="Find a command by its name"),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend",
                 tooltip="Go back to the shell; `fg` comes back, nothing is lost meanwhile"),
+        Binding("ctrl+l", "redraw", "Redraw", show=False, id="app.redraw",
+                tooltip="Draw the screen again, should something else have written on it"),
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt",
                 tooltip="End the program at once"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-2",
@@ -106,6 +109,7 @@ class PlegTui(App[None], inherit_bindings=False):
         self.live = Live()
         self._measure = measure or UsageMeter().measure
         self._pump: Pump | None = None
+        self._front = Front()
         self._changes = 0
         self._seconds = 0
         self._second_at: float | None = None
@@ -247,13 +251,27 @@ class PlegTui(App[None], inherit_bindings=False):
 
     def _restart_terminal(self) -> None:
         """Stopped from outside and continued: the shell has had the terminal meanwhile."""
-        if self._driver is not None and self._running:
+        if self._driver is not None and self._running and not self._exit:
             self._driver.suspend_application_mode()
             self._driver.resume_application_mode()
             self.call_later(self._redraw)
 
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Send the terminal only what it does not show yet."""
+        thin: Any = self._front.thin(renderable, self.size)
+        super()._display(screen, thin or renderable)
+
+    def on_resize(self) -> None:
+        """The terminal may have moved about what it showed."""
+        self._front.clear()
+
+    def action_redraw(self) -> None:
+        """Draw everything again: something else has written on the terminal."""
+        self._redraw()
+
     def _redraw(self) -> None:
         """Draw everything again, whatever is on the terminal now."""
+        self._front.clear()
         self.refresh(layout=True)
         self.screen.refresh(layout=True)
 
