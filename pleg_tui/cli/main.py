@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from argparse import Namespace
@@ -11,6 +12,9 @@ from typing import NoReturn
 
 from pleg_tui.cli import parser
 from pleg_tui.cli.errors import FAULT, INTERRUPTED, CliError, UsageError, reader_gone, say
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What a write to standard output says of a full or broken disk; it names no file."""
 
 
 def console() -> NoReturn:
@@ -46,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = ending.code if isinstance(ending.code, int) else 0
     except Exception as error:
         code = FAULT
-        _fault(error, debug)
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+            _unwritable(error)
+        else:
+            _fault(error, debug)
     return _flushed(code)
 
 
@@ -108,10 +115,14 @@ def _flushed(code: int) -> int:
     except BrokenPipeError:
         reader_gone()
     except OSError as error:
-        reader_gone()
-        say(f"standard output cannot be written: {error.strerror}")
+        _unwritable(error)
         return code or FAULT
     return code
+
+
+def _unwritable(error: OSError) -> None:
+    reader_gone()
+    say(f"standard output cannot be written: {error.strerror}")
 
 
 def _own_standard_streams() -> None:
