@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 
 from pleg_tui.cri.clean import clean
@@ -223,16 +223,18 @@ class PlegTui(App[None], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every action that has a key, and the themes."""
+        found: dict[str, tuple[ActiveBinding, list[str]]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.id and binding.tooltip and binding.id != "app.palette":
-                key = self.get_key_display(binding)
-                run = partial(self.run_action, binding.action, active.node)
-                title = binding.description.capitalize()
-                yield SystemCommand(f"{title} ({key})", binding.tooltip, run)
+                keys = found.setdefault(binding.id, (active, []))[1]
+                keys.append(self.get_key_display(binding))
+        for active, keys in found.values():
+            run = partial(self.run_action, active.binding.action, active.node)
+            yield SystemCommand(active.binding.tooltip, "  ".join(keys), run)
         for name in THEMES:
             yield SystemCommand(
-                f"Theme {name}", "Change the colours", partial(setattr, self, "theme", name)
+                f"Use the colours of {name}", "theme", partial(setattr, self, "theme", name)
             )
 
     # -- the terminal

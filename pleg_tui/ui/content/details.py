@@ -38,7 +38,8 @@ def container_sections(
 ) -> list[Section]:
     """All about one container; `answer` is what the look-up said, None when it failed."""
     same = [c for c in pod.containers if c.name == container.name]
-    older = same[same.index(container) + 1 :] if container in same else []
+    place = next((i for i, c in enumerate(same) if c.id == container.id), len(same))
+    older = same[place + 1 :]
     state = container_status(container, now, previous=older[0] if older else None)
     status = _mapping(answer, "status")
     image = _text(_mapping(status, "image").get("image")) or container.image
@@ -228,9 +229,9 @@ def _limits(status: Mapping[str, Any], container: Container) -> Iterator[Pair]:
 def _mounts(status: Mapping[str, Any]) -> Iterator[Pair]:
     for mount in _list(status.get("mounts")):
         if isinstance(mount, Mapping):
-            how = "read-only" if mount.get("readonly") else "read-write"
+            how = "ro" if mount.get("readonly") else "rw"
             source = _text(mount.get("host_path")) or _text(_mapping(mount, "image").get("image"))
-            yield _text(mount.get("container_path")), (f"{source}  {how}", "")
+            yield _text(mount.get("container_path")), (f"{how}  {source}", "")
 
 
 def _network(sandbox: Sandbox, status: Mapping[str, Any]) -> Iterator[Pair]:

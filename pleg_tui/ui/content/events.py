@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 from pleg_tui.feed.types import Notice
@@ -62,7 +63,7 @@ def event_why(event: LifecycleEvent) -> tuple[str, str]:
     if event.reason not in ("", "Error", "Completed"):
         extra = tidy(event.reason)
     text = f"exit {code} {extra}" if extra else f"exit {code}"
-    return text, "bad" if code else "dim"
+    return text, _code_style(code)
 
 
 def _type_style(event: LifecycleEvent) -> str:
@@ -71,8 +72,13 @@ def _type_style(event: LifecycleEvent) -> str:
     if event.type is EventType.CONTAINER_OOM:
         return "bad"
     if event.type is EventType.CONTAINER_DIED:
-        return "bad" if event.exit_code else "off" if event.exit_code == 0 else "warn"
+        return "warn" if event.exit_code is None else _code_style(event.exit_code)
     return "good"
+
+
+def _code_style(code: int) -> str:
+    """SIGTERM is how the kubelet asks a container to end, which is no fault by itself."""
+    return "dim" if code == 0 else "warn" if code == 128 + signal.SIGTERM else "bad"
 
 
 def event_line(event: LifecycleEvent, width: int, glyphs: Glyphs) -> Line:

@@ -28,22 +28,23 @@ class Item(NamedTuple):
 
     parts: Line
     rank: int = 0
-    """Where the room is short, the highest rank goes first; rank 0 stays."""
+    """Where the room is short, the lowest ranks have it; rank 0 is always there."""
 
 
 def bar_line(left: list[Item], right: list[Item], width: int, gap: int = 2) -> Line:
-    """Items set to both ends of a line of exactly this width, dropped by rank until they fit.
+    """Items set to both ends of a line of exactly this width, as many as fit, by rank.
 
     Where even those of rank 0 do not fit, the left ones are cut off at their end.
     """
     items = [(item, side) for side, group in enumerate((left, right)) for item in group]
-
-    def needed() -> int:
-        used = sum(sum(width_of(text) for text, _ in item.parts) for item, _ in items)
-        return used + gap * max(len(items) - 1, 0) + 2
-
-    while needed() > width and any(item.rank for item, _ in items):
-        items.remove(max(reversed(items), key=lambda pair: pair[0].rank))
+    kept: set[int] = set()
+    room = width - 2 + gap
+    for index, (item, _) in sorted(enumerate(items), key=lambda entry: entry[1][0].rank):
+        needed = sum(width_of(text) for text, _ in item.parts) + gap
+        if not item.rank or needed <= room:
+            kept.add(index)
+            room -= needed
+    items = [pair for index, pair in enumerate(items) if index in kept]
     halves: list[list[Part]] = [[], []]
     for item, side in items:
         if halves[side]:

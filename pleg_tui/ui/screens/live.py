@@ -35,6 +35,8 @@ from pleg_tui.ui.widgets.key_bar import KeyBar
 from pleg_tui.ui.widgets.pod_list import PodList
 
 MIN_WIDTH, MIN_HEIGHT = 60, 15
+SCROLL_BAR = 1
+"""Cells that a list's scroll bar takes."""
 MESSAGE_S = 8.0
 FOOTER = (
     "app.help",
@@ -99,7 +101,7 @@ class Live(PlegScreen):
         yield Bar(self._status_line, id="status")
         yield Static("", id="banner", markup=False)
         yield Bar(self._pods_title, id="pods-title")
-        yield Bar(self._heading, id="heading")
+        yield Bar(self._heading, clicked=self._sort_at, id="heading")
         yield PodList(glyphs, self.tui.monotonic, id="pods")
         yield Bar(self._events_title, id="events-title")
         yield EventList(glyphs, id="events")
@@ -157,7 +159,7 @@ class Live(PlegScreen):
         )
 
     def _heading(self, width: int) -> Line:
-        return heading_line(layout(width - 1), self.tui.glyphs, self.pods.model.view)
+        return heading_line(layout(width - SCROLL_BAR), self.tui.glyphs, self.pods.model.view)
 
     def _refresh_bars(self) -> None:
         for bar in self._bars:
@@ -270,6 +272,11 @@ class Live(PlegScreen):
         """Sort by this; the same again turns the order round."""
         reverse = not self.view.reverse if sort is self.view.sort else False
         self._look(replace(self.view, sort=sort, reverse=reverse))
+
+    def _sort_at(self, x: int) -> None:
+        column = layout(self.size.width - SCROLL_BAR).column_at(x)
+        if column is not None and column.sort is not None:
+            self.sort_by(column.sort)
 
     def action_pause(self) -> None:
         """Hold the screen still, or let it catch up."""

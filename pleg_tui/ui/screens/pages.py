@@ -102,7 +102,7 @@ class LookUp(Page):
             else:
                 raise AskError("the pod's sandbox is not known, so it cannot be looked up")
         except AskError as error:
-            self._note = (f"The runtime was asked in vain: {error}.", "warn")
+            self._note = (f"Only what is known here is shown: {error}.", "warn")
         else:
             self._answer = answer
             self._note = None

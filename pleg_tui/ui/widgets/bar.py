@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -13,7 +14,7 @@ from pleg_tui.ui.widgets.painting import Painter
 
 
 class Bar(Widget):
-    """One line, made for its width by the function it is given."""
+    """One line, made for its width by the function it is given; another is told of clicks."""
 
     ALLOW_SELECT = False
 
@@ -21,11 +22,13 @@ class Bar(Widget):
         self,
         make: Callable[[int], Line],
         *,
+        clicked: Callable[[int], None] | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self._make = make
+        self._clicked = clicked
         self._painter = Painter(self)
         self._drawn: Line | None = None
 
@@ -42,6 +45,11 @@ class Bar(Widget):
             return Strip.blank(width, self.rich_style)
         self._drawn = self._make(width)
         return self._painter.strip(self._drawn, width)
+
+    def on_click(self, event: events.Click) -> None:
+        """Say in which cell."""
+        if self._clicked is not None:
+            self._clicked(event.x)
 
     def notify_style_update(self) -> None:
         """The theme changed."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual import events
-
 from pleg_tui.ui.content.bars import key_line
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.widgets.bar import Bar
@@ -18,7 +16,7 @@ class KeyBar(Bar):
     """
 
     def __init__(self, ids: Sequence[str], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(self._line, id=id, classes="keys")
+        super().__init__(self._line, clicked=self._press, id=id)
         self._ids = ids
         self._keys: list[tuple[str, str, str]] = []
         self._spots: list[tuple[int, int, int]] = []
@@ -44,8 +42,7 @@ class KeyBar(Bar):
         line, self._spots = key_line([(key, label) for key, label, _ in self._keys], width)
         return line
 
-    def on_click(self, event: events.Click) -> None:
-        """Press the key that was clicked."""
+    def _press(self, x: int) -> None:
         for start, end, index in self._spots:
-            if start <= event.x < end:
+            if start <= x < end:
                 self.app.simulate_key(self._keys[index][2])
