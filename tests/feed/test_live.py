@@ -111,9 +111,11 @@ async def test_every_step_of_every_life_is_told_once_and_in_order(flavour: str) 
             await asyncio.sleep(0.2)
             feed.take()
             simulator.record.clear()
-            for _ in range(40):
-                await simulator.step(5)
-                await asyncio.sleep(0.02)  # a life takes longer than a look-up
+            for _ in range(200):
+                await simulator.step(1)
+                await asyncio.sleep(0.002)
+                # However busy the machine, a life takes longer than a look-up.
+                await until(lambda: not feed._story.holding)
             done: dict[str, list[str]] = {}
             for step in simulator.record:
                 told = STEPS.get(step.step)
