@@ -48,7 +48,7 @@ proto: $(DEV)
 	  --pyi_out=pleg_tui/cri runtime.proto containerd_events.proto
 
 bench: $(DEV)
-	@set -e; for file in tests/bench/bench_*.py; do \
+	@set -e; for file in $(wildcard tests/bench/bench_*.py); do \
 	  echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
 
 wheel: $(RUN)
