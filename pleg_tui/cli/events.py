@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
     demo = hasattr(options, "demo")
     if waits and not demo:
         connect.wait_for_socket(options)
-    with connect.target(options, demo=demo, waits=waits, details=False) as found:
+    with connect.target(options, demo=demo, waits=waits) as found:
         if found.simulator is not None:
             found.simulator.wait_ready()
         return asyncio.run(_follow(found, options, waits))
