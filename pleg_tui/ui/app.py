@@ -240,12 +240,11 @@ class PlegTui(App[None], inherit_bindings=False):
     # -- the terminal
 
     def _own_the_terminal(self) -> None:
-        """Follow the signals; in a real terminal only."""
+        """Follow what stops and continues the program; in a real terminal only."""
         driver = self._driver
         if driver is None or not driver.can_suspend or driver.is_headless:
             return
         loop = asyncio.get_running_loop()
-        signals.install(self, loop)
         signals.guard_continue(
             lambda: bool(getattr(driver, "_must_signal_resume", True)), self._restart_terminal, loop
         )
@@ -306,9 +305,9 @@ def run(feed: Feed, options: UiOptions) -> int:
     app = PlegTui(feed, options)
 
     async def main() -> None:
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _loop, context: _loop_failed(app, context)
-        )
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: _loop_failed(app, context))
+        signals.install(app, loop)
         try:
             await app.run_async(mouse=options.mouse)
         finally:

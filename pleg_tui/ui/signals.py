@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import termios
 import threading
 from collections.abc import Callable
@@ -16,18 +15,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pleg_tui.ui.app import PlegTui
 
+_INPUT = 0
+"""Textual reads its keys from standard input."""
+Attributes = list[int | list[bytes | int]]
+"""Of a terminal, as termios has them."""
 PATIENCE_S = 3.0
 """How long an orderly end may take: a terminal that reads nothing would hold it up for ever."""
 
 
 def install(app: PlegTui, loop: asyncio.AbstractEventLoop) -> None:
-    """Have SIGTERM and SIGHUP end the app in order, and SIGCONT bring its screen back.
+    """Have SIGTERM and SIGHUP end the app in order; to be called before it has the terminal.
 
     Plain handlers, not the loop's: the loop stands still while the terminal takes no output.
     """
-    attributes = None
-    with contextlib.suppress(termios.error, ValueError, OSError):
-        attributes = termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ else None
+    attributes: Attributes | None = None
+    with contextlib.suppress(termios.error, OSError):
+        attributes = termios.tcgetattr(_INPUT)
 
     def end(number: int, _frame: FrameType | None) -> None:
         code = 128 + number
@@ -40,11 +43,11 @@ def install(app: PlegTui, loop: asyncio.AbstractEventLoop) -> None:
     signal.signal(signal.SIGHUP, end)
 
 
-def _leave(code: int, attributes: list[object] | None) -> None:
-    """End now; the terminal's mode is put back as it was."""
-    if attributes is not None and sys.__stdin__ is not None:
-        with contextlib.suppress(termios.error, ValueError, OSError):
-            termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, attributes)  # type: ignore[arg-type]
+def _leave(code: int, attributes: Attributes | None) -> None:
+    """End now; the terminal's mode is put back, which needs no room in what it does not read."""
+    with contextlib.suppress(termios.error, OSError):
+        if attributes is not None:
+            termios.tcsetattr(_INPUT, termios.TCSANOW, attributes)
     os._exit(code)
 
 
