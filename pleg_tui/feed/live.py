@@ -76,7 +76,7 @@ class LiveFeed:
         return replace(
             self._health,
             events=story.events,
-            lost=self._lost,
+            lost=self._lost + story.untaken,
             missed=story.missed,
             lag_ms=lag,
         )

@@ -37,6 +37,8 @@ LINGER_S = 2.0
 _LINGER_TURNS = (0, 2, 6, 14, 30, 62, 126)
 """In which of those turns it is looked up: ever rarer, for about four minutes."""
 REPLAY_SLACK_NS = 500_000_000
+UNTAKEN = 50_000
+"""Events kept for a reader that does not take them, as when its standard output is blocked."""
 _REMEMBERED = 20_000
 """Events remembered to drop the doubles of overlapping streams."""
 
@@ -107,6 +109,8 @@ class Story:
         self.events = 0
         self.missed = 0
         self.unreadable = 0
+        self.untaken = 0
+        """Events dropped because nobody took them."""
         self.lag_ns: int | None = None
         self.details: deque[str] = deque()
         """Ids of which something is not known: worth a look-up."""
@@ -495,7 +499,13 @@ class Story:
         )
         if event.lag_ns is not None:
             self.lag_ns = event.lag_ns
-        self._told.events.append(event)
+        events = self._told.events
+        events.append(event)
+        if len(events) > UNTAKEN:
+            # Nobody takes them: the oldest go, and are counted.
+            self.untaken += len(events) - UNTAKEN // 2
+            del events[: -UNTAKEN // 2]
+            del self._told.transitions[: -UNTAKEN // 2]
 
 
 def _of_sandbox(sandbox: Sandbox) -> _Names:

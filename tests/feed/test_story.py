@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from google.protobuf.any_pb2 import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -367,3 +368,15 @@ def test_crio_tells_no_sandboxs_removal_so_a_stopped_one_is_looked_at_again() ->
     node.gone("s")
     assert not node.story.pods, "its containers went with it"
     assert node.later(SETTLE_NS + S) == 0
+
+
+def test_what_nobody_takes_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pleg_tui.feed.story.UNTAKEN", 100)
+    node = Node()
+    node.listing(["s"], {"c": 1})
+    for turn in range(500):
+        node.containerd("/tasks/start", "c", at=node.wall + turn)
+    events = node.told()
+    assert len(events) <= 100
+    assert node.story.untaken + len(events) == 500
+    assert events[-1].seq == 500, "the newest are kept"
