@@ -123,7 +123,7 @@ class Rows(RuleBasedStateMachine):
             assert self.model.index(row.key) == index
 
 
-Rows.TestCase.settings = hypothesis.settings(max_examples=60, stateful_step_count=15, deadline=None)
+Rows.TestCase.settings = hypothesis.settings(max_examples=40, stateful_step_count=15, deadline=None)
 TestRows = Rows.TestCase
 
 

@@ -25,7 +25,9 @@ def terminal() -> Iterator[Terminal]:
 def play(terminal: Terminal, *arguments: str) -> int:
     """Start the dashboard in it; returns its process id."""
     words = " ".join(arguments)
-    terminal.press(f"{sys.executable} -m tests.ui.play {words}; echo rc=$?; stty -a\n")
+    # The CAN ends a sequence that was cut off in the middle.
+    ending = "rc=$?; printf '\\030\\n'; echo rc=$rc; stty -a"
+    terminal.press(f"{sys.executable} -m tests.ui.play {words}; {ending}\n")
     terminal.wait_for("ContainerStarted")
     return next(p for p in children_of(terminal.pid) if "tests.ui.play" in command_line(p))
 
@@ -74,7 +76,7 @@ def test_ended_while_the_terminal_takes_no_output(terminal: Terminal) -> None:
         time.sleep(0.05)
     assert not command_line(pid), "it waits for a terminal that reads nothing"
     terminal.read_on()
-    terminal.wait_for("c=143")
+    terminal.wait_for("rc=143")
     assert " icanon" in terminal.wait_for(" echoe ")
 
 

@@ -47,7 +47,7 @@ def layout_of(frame: list[Strip]) -> LayoutUpdate:
     return LayoutUpdate([[strip] for strip in frame], Region(0, 0, WIDTH, HEIGHT))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(FRAMES)
 def test_the_last_frame_is_what_is_shown(frames: list[list[Strip]]) -> None:
     front = Front()
@@ -62,7 +62,7 @@ def test_the_last_frame_is_what_is_shown(frames: list[list[Strip]]) -> None:
     assert look(screen) == look(plain)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(FRAMES, st.integers(0, WIDTH - 2), st.integers(1, WIDTH), st.integers(0, HEIGHT - 1))
 def test_a_part_that_is_drawn_again_changes_that_part_only(
     frames: list[list[Strip]], x1: int, x2: int, y: int
