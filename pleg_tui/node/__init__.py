@@ -1,0 +1,1 @@
+"""Facts about this machine, under a root: control groups, processes, log files. Only reads."""
