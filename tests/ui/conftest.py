@@ -31,6 +31,12 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often whether the app has come to rest than Textual's pilot would."""
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
+
+
 @dataclass
 class Stage:
     """A running dashboard, the feed that plays to it, and the clock that both go by."""
