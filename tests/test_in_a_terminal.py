@@ -102,6 +102,34 @@ def test_after_ctrl_z_and_fg_the_screen_is_right_and_says_what_it_missed(
         assert end_code(terminal) == 0
 
 
+def test_after_a_terminal_that_took_nothing_the_screen_is_right_again(terminal: Terminal) -> None:
+    with SimulatorProcess(Options(pods=6, churn=8)) as simulator:
+        terminal.press(f"{PROGRAM} -r {simulator.endpoint}\n")
+        terminal.wait_for("running")
+        terminal.stop_reading()
+        time.sleep(10)
+        terminal.read_on()
+        terminal.wait_for("away")
+        terminal.press("q")
+        assert end_code(terminal) == 0
+
+
+def test_after_the_whole_machine_slept_it_goes_on(terminal: Terminal) -> None:
+    with SimulatorProcess(Options(pods=6, churn=4)) as simulator:
+        terminal.press(f"{PROGRAM} -r {simulator.endpoint}\n")
+        terminal.wait_for("running")
+        processes = [terminal.pid, *ours(terminal)]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(6)
+        for pid in reversed(processes):
+            os.kill(pid, signal.SIGCONT)
+        terminal.wait_for("away")
+        terminal.wait_for("● live")
+        terminal.press("q")
+        assert end_code(terminal) == 0
+
+
 def test_started_first_it_waits_with_a_banner_and_a_restart_is_survived(
     terminal: Terminal, tmp_path: Path
 ) -> None:
