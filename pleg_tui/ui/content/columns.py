@@ -1,4 +1,4 @@
-"""Which columns fit into a width, and where they stand."""
+"""Which columns there are, which of them fit into a width, and where they stand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,53 @@ NARROW = 90
 """Below this the pod's age is left out: when it last changed says more."""
 WIDE = 150
 """From here on there is room for images."""
+NAME = "name"
+"""The column that is always there, and always first."""
+_LEAST_NAME = 20
+_LEAST_TEXT = 10
+"""Cells below which a column of text says nothing: what was chosen last is left out before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What may be shown of a pod or container; `name` is also what model.Cell calls it."""
+
+    name: str
+    title: str
+    width: int
+    """Cells; 0 for text, which shares the room that the others leave."""
+    says: str
+    """What it shows, for the menu of columns."""
+    sort: SortBy | None = None
+    right: bool = False
+    narrow: tuple[str, int] | None = None
+    """Its title and width in a narrow list, where they differ."""
+    begins: int = 0
+    """The width of the list from which on it is shown unless the columns were chosen."""
+    gap: int = 2
+    """Empty cells before it; a narrow list has one."""
+
+
+KINDS = (
+    Kind("ready", "READY", 5, "containers that run, of those that should", SortBy.READY, True),
+    Kind("state", "STATE", 11, "the state in a word", SortBy.STATE),
+    Kind("restarts", "RESTARTS", 9, "how often it was restarted", SortBy.RESTARTS, True,
+         narrow=("RST", 4)),
+    Kind("age", "AGE", 5, "how long ago it was created", SortBy.AGE, True, begins=NARROW),
+    Kind("since", "LAST", 5, "how long ago it last changed", SortBy.CHANGE, True),
+    Kind("change", "CHANGE", 0, "what changed last, and why", SortBy.CHANGE, gap=1),
+    Kind("image", "IMAGE", 0, "the image of the container", SortBy.IMAGE, begins=WIDE),
+)  # fmt: skip
+"""Every column but the name, in the order in which they stand unless they were chosen. A column is
+added here, its cells in content/pods.py."""
+NAMES = tuple(kind.name for kind in KINDS)
+"""What the settings file and the menu of columns call them."""
+_BY_NAME = {kind.name: kind for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `name` is also what model.Cell calls it."""
+    """One column as it stands in a list of some width."""
 
     name: str
     title: str
@@ -43,31 +85,55 @@ class Layout:
                 return column
         return None
 
+    def sorted_by(self, sort: SortBy) -> Column | None:
+        """The column whose title tells of this order: the last of those that show it."""
+        return next((c for c in reversed(self.columns) if c.sort is sort), None)
 
-@lru_cache(maxsize=8)
-def layout(width: int) -> Layout:
-    """The columns of a list of this width, in cells."""
+
+def usual(width: int) -> tuple[str, ...]:
+    """The names of the columns that a list of this width has unless they were chosen."""
+    return tuple(kind.name for kind in KINDS if width >= kind.begins)
+
+
+@lru_cache(maxsize=16)
+def layout(width: int, chosen: tuple[str, ...] | None = None) -> Layout:
+    """The columns of a list of this width, in cells.
+
+    Args:
+        width: of the list.
+        chosen: names of columns in the order wanted; None for those that suit the width. Of these,
+            the last are left out where there is no room for all; names that are none do nothing.
+    """
     narrow = width < NARROW
-    gap = 1 if narrow else 2
-    restarts = ("RST", 4) if narrow else ("RESTARTS", 9)
-    fixed = [
-        Column("ready", "READY", 5, SortBy.READY, right=True, gap=gap),
-        Column("state", "STATE", 11, SortBy.STATE, gap=gap),
-        Column("restarts", *restarts, SortBy.RESTARTS, right=True, gap=gap),
-        Column("since", "LAST", 5, SortBy.CHANGE, right=True, gap=gap),
-    ]
-    if not narrow:
-        fixed.insert(3, Column("age", "AGE", 5, SortBy.AGE, right=True, gap=gap))
-    wide = width >= WIDE
-    taken = MARGIN + 1 + sum(c.gap + c.width for c in fixed) + gap * wide
-    room = max(width - taken, 24)
-    name = room * 36 // 100 if wide else room * 58 // 100
-    change = (room - name) // 2 if wide else room - name
-    columns = [
-        Column("name", "NAMESPACE/POD", name, SortBy.NAME, gap=MARGIN),
-        *fixed,
-        Column("change", "CHANGE", change, SortBy.CHANGE, gap=1),
-    ]
-    if wide:
-        columns.append(Column("image", "IMAGE", room - name - change, gap=gap))
+    names = usual(width) if chosen is None else tuple(dict.fromkeys(chosen))
+    kinds = [_BY_NAME[name] for name in names if name in _BY_NAME]
+    while chosen is not None and kinds and _room(kinds, width) < _least(kinds):
+        kinds.pop()
+    texts = sum(not kind.width for kind in kinds)
+    room = max(_room(kinds, width), 24)
+    name = room * (100, 58, 36)[min(texts, 2)] // 100
+    columns = [Column(NAME, "NAMESPACE/POD", name, SortBy.NAME, gap=MARGIN)]
+    room -= name
+    for kind in kinds:
+        title, cells = (narrow and kind.narrow) or (kind.title, kind.width)
+        if not cells:
+            cells = room // texts
+            room -= cells
+            texts -= 1
+        gap = min(kind.gap, 1) if narrow else kind.gap
+        columns.append(Column(kind.name, title, cells, kind.sort, kind.right, gap))
     return Layout(tuple(columns), width)
+
+
+def _room(kinds: list[Kind], width: int) -> int:
+    """Cells that are left for the name and the other columns of text."""
+    narrow = width < NARROW
+    taken = MARGIN
+    for kind in kinds:
+        taken += min(kind.gap, 1) if narrow else kind.gap
+        taken += kind.narrow[1] if narrow and kind.narrow else kind.width
+    return width - taken
+
+
+def _least(kinds: list[Kind]) -> int:
+    return _LEAST_NAME + _LEAST_TEXT * sum(not kind.width for kind in kinds)

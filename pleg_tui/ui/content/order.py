@@ -24,6 +24,7 @@ class SortBy(StrEnum):
     RESTARTS = "restarts"
     AGE = "age"
     CHANGE = "last change"
+    IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class View:
     filter: Filter = NO_FILTER
     running_only: bool = False
     unhealthy_only: bool = False
+    columns: tuple[str, ...] | None = None
+    """Names of content.columns in the order wanted; None for those that suit the width."""
 
 
 def _ready_share(pod: Pod) -> float:
@@ -49,6 +52,7 @@ _LEADING: dict[SortBy, Callable[[Pod, Status, Change], object]] = {
     SortBy.RESTARTS: lambda pod, _status, _change: -pod.restarts,
     SortBy.AGE: lambda pod, _status, _change: -pod.created_at,
     SortBy.CHANGE: lambda _pod, _status, change: -change.at,
+    SortBy.IMAGE: lambda pod, _status, _change: next((c.image for c in pod.containers), ""),
 }
 
 

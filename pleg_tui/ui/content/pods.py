@@ -47,8 +47,9 @@ def row_line(row: Row, drawing: Drawing, glowing: Collection[str] = ()) -> Line:
 def heading_line(layout: Layout, glyphs: Glyphs, view: View) -> Line:
     """The columns' titles, with an arrow at the one that the list is sorted by."""
     parts: list[Part] = []
+    marked = layout.sorted_by(view.sort)
     for column in layout.columns:
-        sorted_by = column.sort is view.sort and column.name != "since"
+        sorted_by = column is marked
         title = column.title
         if sorted_by:
             arrow = glyphs.descending if view.reverse else glyphs.ascending

@@ -159,7 +159,8 @@ class Live(PlegScreen):
         )
 
     def _heading(self, width: int) -> Line:
-        return heading_line(layout(width - SCROLL_BAR), self.tui.glyphs, self.pods.model.view)
+        columns = layout(width - SCROLL_BAR, self.view.columns)
+        return heading_line(columns, self.tui.glyphs, self.view)
 
     def _refresh_bars(self) -> None:
         for bar in self._bars:
@@ -274,7 +275,7 @@ class Live(PlegScreen):
         self._look(replace(self.view, sort=sort, reverse=reverse))
 
     def _sort_at(self, x: int) -> None:
-        column = layout(self.size.width - SCROLL_BAR).column_at(x)
+        column = layout(self.size.width - SCROLL_BAR, self.view.columns).column_at(x)
         if column is not None and column.sort is not None:
             self.sort_by(column.sort)
 

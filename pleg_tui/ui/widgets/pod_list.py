@@ -130,7 +130,9 @@ class PodList(LineList):
         """The line of one row."""
         row = self.model.rows[index]
         glow = self._glow.get(row.key)
-        drawing = Drawing(layout(self.window.width), self._glyphs, self._now)
+        drawing = Drawing(
+            layout(self.window.width, self.model.view.columns), self._glyphs, self._now
+        )
         if not glow or self._stale:
             return row_line(row, drawing)
         moment = self._monotonic()
