@@ -1,8 +1,9 @@
 """Sends the terminal only the cells that are others than what it shows already.
 
 Textual sends every region that was drawn again, whole. Over a thin line that is most of the cost:
-when the event list moves up by one, or one age in a row changes, most cells stay as they are. Here
-the cells that were sent last are kept, and what is drawn is compared with them.
+when one age in a row changes, or when a row comes in at the top and those below it move down, most
+of what is drawn is on the terminal already. Here the cells that were sent last are kept; what is
+drawn is compared with them, and rows that only moved are moved by the terminal itself.
 """
 
 from __future__ import annotations
@@ -17,24 +18,31 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
+from pleg_tui.ui.pen import Pen
+
 Cell = tuple[str, Style | None]
+Row = list[Cell]
 Piece = tuple[int, int, Iterable[Segment]]
 """(row, first cell, what stands there)."""
 
 _GAP = 8
-"""So many equal cells between two runs are sent rather than skipped: moving costs as much."""
+"""So many equal cells between two runs are sent rather than skipped: going on costs as much."""
+_LEAST_MOVED = 3
+"""Fewer rows that moved are drawn again."""
 _NARROW = frozenset(map(chr, (*range(0x20, 0x7F), *range(0xA1, 0x300), *range(0x2500, 0x2600))))
 _SAFE = _NARROW | frozenset("…↓↑↻↺✖╱")
 """Characters that every terminal shows in one cell; after any other the rest of the row is sent."""
-_UNKNOWN: Cell = ("", None)
+_UNKNOWN: Cell = ("\0", None)
+_SURE = _SAFE | {"\0"}
 
 
 class Front:
     """What the terminal shows, row by row."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, list[Cell]] = {}
+        self._rows: dict[int, Row] = {}
         self._size: tuple[int, int] = (0, 0)
+        self._pen: Pen | None = None
 
     def clear(self) -> None:
         """Whatever it shows now, it is not known."""
@@ -55,17 +63,52 @@ class Front:
 
     def send(self, pieces: Iterable[Piece], console: Console) -> str:
         """What must be written so that the terminal shows these pieces, too."""
+        wanted = self._wanted(pieces)
         out: list[str] = []
-        for y, x, segments in pieces:
-            row = self._rows.setdefault(y, [])
-            cells = list(_cells(segments))
-            if len(row) < x + len(cells):
-                row.extend([_UNKNOWN] * (x + len(cells) - len(row)))
-            for start, end in _runs(row[x : x + len(cells)], cells):
-                out.append(f"\x1b[{y + 1};{x + start + 1}H")
-                out.append(_render(cells[start:end], console))
-            row[x : x + len(cells)] = cells
+        for rows in _neighbours(sorted(wanted)):
+            out += self._move(rows, wanted)
+        pen = self._pen or Pen(console.color_system)
+        self._pen = pen
+        unknown = [_UNKNOWN] * self._size[0]
+        for y, row in wanted.items():
+            for start, end in _runs(self._rows.get(y, unknown), row):
+                out.append(f"\x1b[{y + 1};{start + 1}H")
+                for style, group in groupby(row[start:end], key=lambda cell: cell[1]):
+                    out.append(pen.write("".join([text for text, _ in group]), style))
+            self._rows[y] = row
+        out.append(pen.put_down())
         return "".join(out)
+
+    def _wanted(self, pieces: Iterable[Piece]) -> dict[int, Row]:
+        """The rows that the pieces touch, as they are to be."""
+        wanted: dict[int, Row] = {}
+        width = self._size[0]
+        for y, x, segments in pieces:
+            row = wanted.get(y)
+            if row is None:
+                known = self._rows.get(y)
+                row = wanted[y] = list(known) if known else [_UNKNOWN] * width
+            cells = list(_cells(segments))
+            row[x : x + len(cells)] = cells
+            del row[width:]
+        return wanted
+
+    def _move(self, rows: list[int], wanted: dict[int, Row]) -> Iterator[str]:
+        """Have the terminal move those of some neighbouring rows that only changed their place."""
+        if not all(y in self._rows for y in rows):
+            return
+        old = {y: _text(self._rows[y]) for y in rows}
+        new = {y: _text(wanted[y]) for y in rows}
+        if any("\0" in text for text in (*old.values(), *new.values())):
+            return
+        unknown = [_UNKNOWN] * self._size[0]
+        for top, end, step in _moves(rows, old, new):
+            yield f"\x1b[{top + 1};{end}r\x1b[{top + 1};1H"
+            yield f"\x1b[{step}M" if step > 0 else f"\x1b[{-step}L"
+            yield "\x1b[r"
+            before = {y: self._rows[y] for y in range(top, end)}
+            for y in range(top, end):
+                self._rows[y] = before.get(y + step, unknown)
 
 
 class ThinUpdate(CompositorUpdate):
@@ -108,15 +151,12 @@ def _cells(segments: Iterable[Segment]) -> Iterator[Cell]:
             continue
         pending = ""
         for character in text:
-            width = cell_len(character)
-            if width == 0:
+            if pending and not cell_len(character):
                 pending += character  # combines with what stands before it
                 continue
-            if pending:
-                yield from _spread(pending, style)
-            pending = character
-        if pending:
             yield from _spread(pending, style)
+            pending = character
+        yield from _spread(pending, style)
 
 
 def _spread(text: str, style: Style | None) -> Iterator[Cell]:
@@ -124,12 +164,64 @@ def _spread(text: str, style: Style | None) -> Iterator[Cell]:
         yield (text if index == 0 else "", style)
 
 
-def _runs(old: list[Cell], new: list[Cell]) -> Iterator[tuple[int, int]]:
+def _text(row: Row) -> str:
+    return "".join([text for text, _ in row])
+
+
+def _neighbours(rows: list[int]) -> Iterator[list[int]]:
+    """The row numbers in groups without gaps."""
+    for _, group in groupby(enumerate(rows), key=lambda pair: pair[1] - pair[0]):
+        yield [y for _, y in group]
+
+
+def _moves(
+    rows: list[int], old: dict[int, str], new: dict[int, str]
+) -> Iterator[tuple[int, int, int]]:
+    """Which stretches of neighbouring rows to move, as (first, end, step), none over another.
+
+    A stretch takes in the rows that move and those that they move over; what stands `step` rows
+    further down in it is wanted here.
+    """
+    if len(rows) <= _LEAST_MOVED:
+        return
+    places: dict[str, list[int]] = {}
+    for y in rows:
+        places.setdefault(old[y], []).append(y)
+    found: dict[int, list[int]] = {}
+    for y in rows:
+        at = places.get(new[y], ())
+        if len(at) == 1:  # a text that stands there twice says nothing
+            found.setdefault(at[0] - y, []).append(y)
+    step, moved = max(
+        ((step, max(_stretches(ys), key=len)) for step, ys in found.items()),
+        key=lambda pair: len(pair[1]),
+        default=(0, []),
+    )
+    if len(moved) <= _LEAST_MOVED:
+        return
+    top, end = moved[0] + min(step, 0), moved[-1] + 1 + max(step, 0)
+    if step:
+        yield top, end, step
+    yield from _moves([y for y in rows if y < top], old, new)
+    yield from _moves([y for y in rows if y >= end], old, new)
+
+
+def _stretches(rows: list[int]) -> Iterator[list[int]]:
+    """Row numbers in groups with no more than a few others between."""
+    stretch: list[int] = []
+    for y in rows:
+        if stretch and y - stretch[-1] > _LEAST_MOVED:
+            yield stretch
+            stretch = []
+        stretch.append(y)
+    yield stretch
+
+
+def _runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
     """Where the cells differ, as (first, end); from a cell of unsure width on, all or nothing."""
     if old == new:
         return
-    pairs = enumerate(zip(old, new, strict=True))
-    sure = next((i for i, (a, b) in pairs if not (_sure(a) and _sure(b))), len(new))
+    sure = min(_sure(old), _sure(new))
     start = end = -1
     for index in range(sure):
         if old[index] != new[index]:
@@ -145,12 +237,8 @@ def _runs(old: list[Cell], new: list[Cell]) -> Iterator[tuple[int, int]]:
         yield sure, len(new)
 
 
-def _sure(cell: Cell) -> bool:
-    return cell is _UNKNOWN or cell[0] in _SAFE
-
-
-def _render(cells: list[Cell], console: Console) -> str:
-    groups = groupby(cells, key=lambda cell: cell[1])
-    return Strip(Segment("".join(c for c, _ in group), style) for style, group in groups).render(
-        console
-    )
+def _sure(row: Row) -> int:
+    """How many cells stand before the first whose width is not sure."""
+    if _SURE.issuperset(_text(row)):  # a wide character's second cell comes after its first
+        return len(row)
+    return next((i for i, (text, _) in enumerate(row) if text not in _SURE), len(row))

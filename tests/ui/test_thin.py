@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyte
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +19,9 @@ from pleg_tui.ui.thin import Front
 WIDTH, HEIGHT = 16, 2
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 TEXT = st.text(st.sampled_from("aab   ●日é…x"), max_size=WIDTH)
-STYLES = st.sampled_from([Style.parse("red"), Style.parse("on blue"), Style(), None])
+STYLES = st.sampled_from(
+    [Style.parse(text) for text in ("red", "on blue", "bold red on blue", "reverse", "")] + [None]
+)
 
 
 @st.composite
@@ -29,11 +33,11 @@ def strips(draw: st.DrawFn, width: int = WIDTH) -> Strip:
 FRAMES = st.lists(st.lists(strips(), min_size=HEIGHT, max_size=HEIGHT), min_size=1, max_size=4)
 
 
-def look(screen: pyte.Screen) -> list[list[tuple[str, str, str]]]:
+def look(screen: pyte.Screen) -> list[list[tuple[str, str, str, bool, bool]]]:
     rows = []
     for y in range(HEIGHT):
         cells = [screen.buffer[y][x] for x in range(WIDTH)]
-        rows.append([(c.data, c.fg, c.bg) for c in cells])
+        rows.append([(c.data, c.fg, c.bg, c.bold, c.reverse) for c in cells])
     return rows
 
 
@@ -108,3 +112,74 @@ def test_what_is_shown_already_is_not_sent_again() -> None:
     update = front.thin(layout_of(other), (WIDTH, HEIGHT))
     assert update is not None
     assert len(update.render_segments(CONSOLE)) > 40
+
+
+def plain_layout(lines: list[str], width: int) -> LayoutUpdate:
+    strips: list[Iterable[Strip]] = [
+        [Strip([Segment(line)]).adjust_cell_length(width)] for line in lines
+    ]
+    return LayoutUpdate(strips, Region(0, 0, width, len(lines)))
+
+
+def shown(screen: pyte.Screen) -> list[str]:
+    return [line.rstrip() for line in screen.display]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 30), min_size=12, max_size=12),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(31, 60)), max_size=4),
+    st.lists(st.integers(0, 11), max_size=4),
+)
+def test_rows_that_come_and_go_move_the_others(
+    rows: list[int], coming: list[tuple[int, int]], going: list[int]
+) -> None:
+    width, height = 20, 12
+    screen = pyte.Screen(width, height)
+    stream = pyte.Stream(screen)
+    front = Front()
+    after = [row for index, row in enumerate(rows) if index not in going]
+    for place, row in coming:
+        after.insert(place, row)
+    for frame in (rows, after, rows):
+        lines = [f"row {row} at {row * 7919 % 1000}" for row in frame][:height]
+        lines += [""] * (height - len(lines))
+        update = front.thin(plain_layout(lines, width), (width, height))
+        assert update is not None
+        stream.feed(update.render_segments(CONSOLE))
+        assert shown(screen) == lines
+
+
+def test_a_row_that_comes_in_at_the_top_costs_little_more_than_itself() -> None:
+    width, height = 60, 30
+    front = Front()
+    lines = [f"a pod with the number {n} and {n * 7919} besides" for n in range(40)]
+    sent = []
+    for first in (10, 9, 11):
+        update = front.thin(plain_layout(lines[first : first + height], width), (width, height))
+        assert update is not None
+        sent.append(len(update.render_segments(CONSOLE)))
+    assert sent[0] > 1000
+    assert sent[1] < 150
+    assert sent[2] < 220
+
+
+def test_two_panes_that_move_at_once_are_moved_one_by_one() -> None:
+    width, height = 40, 20
+    screen = pyte.Screen(width, height)
+    stream = pyte.Stream(screen)
+    front = Front()
+    names = [f"pod {n} is {n * 7919} old" for n in range(30)]
+    sent = []
+    for pods, events in ((5, 20), (4, 22)):
+        lines = [
+            *names[pods : pods + 10],
+            "events",
+            *(f"event {n}" for n in range(events, events + 9)),
+        ]
+        update = front.thin(plain_layout(lines, width), (width, height))
+        assert update is not None
+        sent.append(update.render_segments(CONSOLE))
+        stream.feed(sent[-1])
+        assert shown(screen) == lines
+    assert len(sent[1]) < 200
