@@ -136,6 +136,8 @@ class Terminal:
         self._reading.set()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGHUP)
+        # Its number is the next terminal's, whose text this thread would read.
+        self._thread.join(5)
         os.close(self._fd)
         end = time.monotonic() + 5
         while time.monotonic() < end:
