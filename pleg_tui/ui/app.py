@@ -107,6 +107,8 @@ class PlegTui(App[None], inherit_bindings=False):
         self.failure: BaseException | None = None
         """What ended the program although nobody asked for it."""
         self.live = Live()
+        self.lent = False
+        """Another program has the terminal for a while."""
         self._measure = measure or UsageMeter().measure
         self._pump: Pump | None = None
         self._front = Front()
@@ -118,6 +120,7 @@ class PlegTui(App[None], inherit_bindings=False):
         for theme in load_themes():
             self.register_theme(theme)
         self.theme = self._theme_name()
+        self.set_keymap(dict(options.keymap))  # before there is a screen, which would keep the old
 
     def _theme_name(self) -> str:
         name = self.options.theme
@@ -167,6 +170,8 @@ class PlegTui(App[None], inherit_bindings=False):
         self._pump = Pump(self.options.fps, partial(self.call_later, self._take), loop)
         self.feed.on_dirty = self._pump.dirty
         self._pump.dirty()
+        if self.options.notice:
+            self.live.say(self.options.notice, "warn")
 
     def _take(self) -> None:
         delta = self.feed.take()
@@ -252,6 +257,8 @@ class PlegTui(App[None], inherit_bindings=False):
 
     def _restart_terminal(self) -> None:
         """Stopped from outside and continued: the shell has had the terminal meanwhile."""
+        if self.lent:
+            return
         if self._driver is not None and self._running and not self._exit:
             self._driver.suspend_application_mode()
             self._driver.resume_application_mode()

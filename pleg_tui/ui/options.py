@@ -10,8 +10,12 @@ import os
 import platform
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pleg_tui.cri.clean import clean
+
+if TYPE_CHECKING:
+    from pleg_tui.ui.memory import Memory
 
 THEMES = ("pleg-dark", "pleg-light", "ansi-dark", "ansi-light")
 FPS_LOCAL = 4.0
@@ -66,8 +70,20 @@ class UiOptions:
     """The node's name; cleaned."""
     endpoint: str = ""
     """The CRI endpoint that is waited for; cleaned."""
+    root: str = "/"
+    """Where the node's file system is seen from here."""
     debug: bool = False
     """A log is kept, so an error may point to it."""
+    sort: str = "name"
+    """What the pods are sorted by at first: one of content.order.SortBy."""
+    columns: tuple[str, ...] | None = None
+    """Names of content.columns, in their order; None for those that suit the width."""
+    memory: Memory | None = None
+    """Where the columns that are chosen are remembered; None where they are not to be."""
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """Other keys than usual, by the binding's id, as keys.keymap() makes it."""
+    notice: str = ""
+    """Something to say at first; cleaned."""
 
 
 def prepare_environment(options: UiOptions, environ: MutableMapping[str, str] = os.environ) -> None:

@@ -73,6 +73,8 @@ class Live(PlegScreen):
         Binding("r", "reverse", "reverse", id="view.reverse", tooltip="Turn the order round"),
         Binding("a", "running_only", "all", id="view.running",
                 tooltip="Show everything, or only what runs"),
+        Binding("o", "columns", "columns", id="view.columns",
+                tooltip="Choose the columns and their order"),
         Binding("exclamation_mark", "unhealthy_only", "unhealthy", id="view.unhealthy",
                 tooltip="Show only what is unhealthy, or everything"),
         Binding("space,Z", "pause", "pause", id="view.pause",
@@ -116,6 +118,8 @@ class Live(PlegScreen):
         self._bars = tuple(self.query(Bar))
         self._banner = self.query_one("#banner", Static)
         self._banner_drawn = ("", "")
+        options = self.tui.options
+        self.pods.model.set_view(View(sort=SortBy(options.sort), columns=options.columns))
         self._refresh_bars()
         self.tui.ready()
 
@@ -272,6 +276,15 @@ class Live(PlegScreen):
     def sort_by(self, sort: SortBy) -> None:
         """Sort by this; the same again turns the order round."""
         reverse = not self.view.reverse if sort is self.view.sort else False
+    def action_columns(self) -> None:
+        """Ask which columns to show; the list follows at once."""
+        from pleg_tui.ui.screens.columns import choose_columns
+
+        def show(columns: tuple[str, ...] | None) -> None:
+            self._look(replace(self.view, columns=columns))
+
+        choose_columns(self.tui, self.view.columns, self.pods.window.width, show)
+
         self._look(replace(self.view, sort=sort, reverse=reverse))
 
     def _sort_at(self, x: int) -> None:
