@@ -70,11 +70,11 @@ class Live(PlegScreen):
         Binding("slash", "filter", "filter", id="view.filter",
                 tooltip="Show only what matches: text, !not, ns:namespace, -l label=value"),
         Binding("s", "sort", "sort", id="view.sort", tooltip="Choose what the pods are sorted by"),
+        Binding("o", "columns", "columns", id="view.columns",
+                tooltip="Choose the columns and their order"),
         Binding("r", "reverse", "reverse", id="view.reverse", tooltip="Turn the order round"),
         Binding("a", "running_only", "all", id="view.running",
                 tooltip="Show everything, or only what runs"),
-        Binding("o", "columns", "columns", id="view.columns",
-                tooltip="Choose the columns and their order"),
         Binding("exclamation_mark", "unhealthy_only", "unhealthy", id="view.unhealthy",
                 tooltip="Show only what is unhealthy, or everything"),
         Binding("space,Z", "pause", "pause", id="view.pause",
@@ -115,11 +115,11 @@ class Live(PlegScreen):
         """The parts are there: from now on the feed is drawn."""
         self.pods = self.query_one("#pods", PodList)
         self.events = self.query_one("#events", EventList)
+        options = self.tui.options
+        self.pods.model.set_view(View(sort=SortBy(options.sort), columns=options.columns))
         self._bars = tuple(self.query(Bar))
         self._banner = self.query_one("#banner", Static)
         self._banner_drawn = ("", "")
-        options = self.tui.options
-        self.pods.model.set_view(View(sort=SortBy(options.sort), columns=options.columns))
         self._refresh_bars()
         self.tui.ready()
 
@@ -273,9 +273,6 @@ class Live(PlegScreen):
         choices = [(sort.value, sort.value) for sort in SortBy]
         self.app.push_screen(MenuScreen("Sort by", choices, self.view.sort.value), chosen)
 
-    def sort_by(self, sort: SortBy) -> None:
-        """Sort by this; the same again turns the order round."""
-        reverse = not self.view.reverse if sort is self.view.sort else False
     def action_columns(self) -> None:
         """Ask which columns to show; the list follows at once."""
         from pleg_tui.ui.screens.columns import choose_columns
@@ -285,6 +282,9 @@ class Live(PlegScreen):
 
         choose_columns(self.tui, self.view.columns, self.pods.window.width, show)
 
+    def sort_by(self, sort: SortBy) -> None:
+        """Sort by this; the same again turns the order round."""
+        reverse = not self.view.reverse if sort is self.view.sort else False
         self._look(replace(self.view, sort=sort, reverse=reverse))
 
     def _sort_at(self, x: int) -> None:
