@@ -51,6 +51,8 @@ class Span:
     """None where only events told of it."""
     removed: bool = False
     """It ended because its id was removed."""
+    known_end: bool = True
+    """False when end_ns is only when it was first missed: it was removed then or before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +229,11 @@ def _spans(life: Life, limit: int | None) -> list[Span]:
     spans: list[Span] = []
     for at, state, known in reversed(_points(life)):
         start = at if end is None else min(at, end)
-        spans.append(
-            Span(state, start, end, life.id, known_start=known, attempt=life.attempt,
-                 removed=removed and not spans)
-        )  # fmt: skip
+        span = Span(state, start, end, life.id, attempt=life.attempt)
+        span = replace(span, known_start=known and start == at)
+        if removed and not spans:
+            span = replace(span, removed=True, known_end=bool(life.told(_REMOVED)))
+        spans.append(span)
         if state is _EXITED:
             spans[-1] = replace(spans[-1], exit_code=life.exit_code, reason=life.reason)
         end = start

@@ -133,7 +133,7 @@ def retry_text(health: Health, now: float) -> str:
 def pods_title(totals: Totals, view: View, *, focused: bool, width: int, glyphs: Glyphs) -> Line:
     """The title of the pane of pods."""
     left = [
-        _title("Pods", focused, glyphs),
+        title_item("Pods", focused, glyphs),
         Item((Part(f"{totals.pods:,}", "strong"),)),
         Item((Part(count(totals.containers, "container"), "dim"),), 4),
     ]
@@ -158,7 +158,7 @@ def events_title(
     total: int, unseen: int, *, focused: bool, following: bool, width: int, glyphs: Glyphs
 ) -> Line:
     """The title of the pane of events; `unseen` are those below what is shown."""
-    left = [_title("Events", focused, glyphs), Item((Part(f"{total:,}", "strong"),))]
+    left = [title_item("Events", focused, glyphs), Item((Part(f"{total:,}", "strong"),))]
     right: list[Item] = []
     if not following:
         if unseen:
@@ -167,7 +167,8 @@ def events_title(
     return bar_line(left, right, width)
 
 
-def _title(text: str, focused: bool, glyphs: Glyphs) -> Item:
+def title_item(text: str, focused: bool, glyphs: Glyphs) -> Item:
+    """The name of a pane, marked while the keys go there."""
     style = "title-focus" if focused else "title"
     return Item((Part(f"{glyphs.edge if focused else ' '}{text}", style),))
 

@@ -49,6 +49,16 @@ class Glyphs:
     replayed: str = "↺"
     hatch: str = "╱"
     edge: str = "▎"
+    levels: str = "▁▂▃▄▅▆▇█"
+    """From nothing to most, for sparklines."""
+    created: str = "·"
+    running: str = "━"
+    ended: str = "╌"
+    died: str = "✖"
+    oom: str = "Ø"
+    again: str = "↻"
+    unknown: str = "?"
+    tick: str = "╵"
 
 
 UNICODE = Glyphs()
@@ -71,4 +81,13 @@ ASCII = Glyphs(
     replayed="R",
     hatch="/",
     edge="|",
+    levels="_.:-=+*#",
+    created=".",
+    running="=",
+    ended="-",
+    died="x",
+    oom="O",
+    again="@",
+    unknown="?",
+    tick="'",
 )
