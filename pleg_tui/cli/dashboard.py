@@ -6,15 +6,21 @@ import asyncio
 import os
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from typing import Any
 
-from pleg_tui.cli import connect
+from pleg_tui.cli import connect, looks
 from pleg_tui.cli.errors import UsageError
+from pleg_tui.cli.settings import Resolved
 from pleg_tui.ui.options import UiOptions, prepare_environment
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, resolved: Resolved) -> int:
     """Show it until it is left; returns the exit code.
+
+    Args:
+        options: the command line, with what the settings add to it.
+        resolved: the settings.
 
     Raises:
         CliError: there is no terminal, or nothing to show.
@@ -28,8 +34,11 @@ def run(options: Namespace) -> int:
         # The collector and the screen take about the same time to load: let them do so at once.
         feed.spawn()
         try:
-            look = ui_options(options, demo=demo, endpoint=found.settings.endpoint)
+            look = ui_options(
+                options, demo=demo, endpoint=found.settings.endpoint, root=found.settings.root
+            )
             prepare_environment(look)
+            look = replace(look, **looks.look(resolved, os.environ))
             from pleg_tui.ui.app import run as show
 
             if found.simulator is not None:
@@ -40,16 +49,18 @@ def run(options: Namespace) -> int:
         return show(feed, look) or 0
 
 
-def ui_options(options: Namespace, *, demo: bool, endpoint: str) -> UiOptions:
+def ui_options(options: Namespace, *, demo: bool, endpoint: str, root: str = "/") -> UiOptions:
     """How the dashboard is to look; what the command line leaves open follows the terminal."""
     given: dict[str, Any] = {
-        name: getattr(options, name) for name in ("fps", "theme", "ascii") if hasattr(options, name)
+        name: getattr(options, name)
+        for name in ("fps", "theme", "ascii", "mouse")
+        if hasattr(options, name)
     }
     return UiOptions(
         **given,
-        mouse=not hasattr(options, "no_mouse"),
         demo=demo,
         endpoint=endpoint,
+        root=root,
         debug=hasattr(options, "debug"),
     )
 

@@ -60,21 +60,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: Namespace) -> int:
     """The command that was asked for; each is imported only when it is."""
     command = getattr(options, "command", None)
+    if command == "config":
+        from pleg_tui.cli import config
+
+        return config.run(options)
+    if command == "simulate":
+        from pleg_tui.cli import simulate
+
+        return simulate.run(options)
+    from pleg_tui.cli import settings
+
+    resolved = settings.resolve(options, os.environ)
+    settings.apply(options, resolved)
     if command is None or command == "demo":
         from pleg_tui.cli import dashboard
 
-        return dashboard.run(options)
+        return dashboard.run(options, resolved)
     if command == "pods":
         from pleg_tui.cli import pods
 
         return pods.run(options)
-    if command == "events":
-        from pleg_tui.cli import events
+    from pleg_tui.cli import events
 
-        return events.run(options)
-    from pleg_tui.cli import simulate
-
-    return simulate.run(options)
+    return events.run(options)
 
 
 def _log_to(path: str) -> None:

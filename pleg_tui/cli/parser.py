@@ -44,6 +44,26 @@ Prints what happens to pods and containers, a line each, as the runtime reports 
 from happening to being received here; a time with ~ is when it was received, where the runtime did
 not say when it happened. Lines that begin with -- tell of the stream itself.
 """
+_CONFIG_TEXT = """\
+path: where the settings file is, or would be. show: every setting in force and where it was said: a
+flag is above the environment, that above the file. keys: the ids by which keys are set, the keys,
+and what they do.
+
+[dashboard]
+theme = "pleg-light"                  # $PLEG_TUI_THEME, --theme
+fps = 2                               # $PLEG_TUI_FPS, --fps
+mouse = false                         # $PLEG_TUI_MOUSE, --no-mouse
+ascii = true                          # $PLEG_TUI_ASCII, --ascii
+columns = ["state", "age", "image"]   # in this order, after the name
+sort = "restarts"
+
+[runtime]
+source = "relist"                     # $PLEG_TUI_SOURCE, --source
+timeout = "10s"                       # --timeout
+
+[keys]
+"view.filter" = "ctrl+f"
+"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -118,6 +138,12 @@ def build() -> Parser:
     )
     _runtime(events)
     _demo(events)
+
+    config = command("config", "the settings: their file, what is in force, the keys", _CONFIG_TEXT)
+    config.add_argument("what", choices=("path", "show", "keys"))
+    config.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
+    _settings(config)
+    _debug(config)
 
     simulate = command("simulate", "the simulated runtime alone, in the foreground")
     add_arguments(simulate)
@@ -200,7 +226,14 @@ def _runtime(parser: argparse.ArgumentParser, *, endpoint: bool = True) -> None:
         "-t", "--timeout", type=_span, metavar="S", help="how long it may take to answer [5s]"
     )
     group.add_argument("--source", choices=SOURCES, help="where events come from [auto]")
+    _settings(group)
     _debug(group)
+
+
+def _settings(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--settings", metavar="FILE", help="the settings file [$PLEG_TUI_CONFIG, `config path`]"
+    )
 
 
 def _debug(parser: argparse._ActionsContainer) -> None:
@@ -210,8 +243,9 @@ def _debug(parser: argparse._ActionsContainer) -> None:
 def _screen(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("dashboard")
     group.add_argument("--fps", type=_fps, metavar="N", help="repaints a second [4, over SSH 2]")
-    group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-    group.add_argument("--ascii", action="store_true", help="no characters beyond ASCII")
+    either = argparse.BooleanOptionalAction
+    group.add_argument("--mouse", action=either, help="take the mouse, or leave it to the terminal")
+    group.add_argument("--ascii", action=either, help="no characters beyond ASCII")
     group.add_argument(
         "--theme", choices=THEMES, help="one of " + ", ".join(THEMES), metavar="NAME"
     )

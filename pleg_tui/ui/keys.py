@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from textual.binding import Binding
-from textual.keys import KEY_TO_UNICODE_NAME, REPLACED_KEYS, Keys, _character_to_key
+from textual.keys import (
+    KEY_TO_UNICODE_NAME,
+    REPLACED_KEYS,
+    Keys,
+    _character_to_key,
+    key_to_character,
+)
 
 import pleg_tui.ui
 
@@ -76,6 +82,12 @@ def actions() -> Mapping[str, Action]:
         said = tuple(dict.fromkeys((*keys, *binding.key.split(","))))
         found[name] = Action(name, said, says[:1].upper() + says[1:], binding.priority)
     return found
+
+
+def shown(key: str) -> str:
+    """The key as it may be written in the settings file: a character where it is one."""
+    character = key_to_character(key)
+    return key if character in (None, " ", ",") else str(character)
 
 
 def keymap(chosen: Mapping[str, Sequence[str]]) -> dict[str, str]:
