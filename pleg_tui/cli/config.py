@@ -11,7 +11,7 @@ from typing import Any
 
 from pleg_tui.cli import looks, settings
 from pleg_tui.cli.connect import TIMEOUT_S
-from pleg_tui.cli.errors import GOOD, UsageError
+from pleg_tui.cli.errors import GOOD, UsageError, say
 from pleg_tui.cli.settings import KEYS, Effective, Resolved
 from pleg_tui.cli.table import align
 from pleg_tui.cri.clean import clean
@@ -29,18 +29,26 @@ def run(options: Namespace) -> int:
         UsageError: the settings make no sense, or there is no place for them.
     """
     environ = os.environ
+    code = GOOD
+    as_json = getattr(options, "output", "table") == "json"
     if options.what == "path":
         path, _ = settings.path_of(options, environ)
         if not path:
             raise UsageError("there is no home folder to look for settings in: set HOME")
         lines = [clean(path)]
+    elif options.what == "show":
+        lines = _show(settings.resolve(options, environ), environ, as_json)
     else:
-        resolved = settings.resolve(options, environ)
-        as_json = getattr(options, "output", "table") == "json"
-        show = _show if options.what == "show" else _keys
-        lines = show(resolved, environ, as_json)
+        others: dict[str, str] = {}
+        try:
+            others = looks.keymap(settings.load(options, environ))
+        except UsageError as error:
+            # Whoever mends the settings wants this list to do so: it has the usual keys then.
+            say(str(error))
+            code = error.code
+        lines = _keys(others, as_json)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
-    return GOOD
+    return code
 
 
 def _show(resolved: Resolved, environ: Mapping[str, str], as_json: bool) -> list[str]:
@@ -103,10 +111,9 @@ def _columns(environ: Mapping[str, str]) -> Effective:
     return Effective(chosen, "remembered", str(memory.path))
 
 
-def _keys(resolved: Resolved, environ: Mapping[str, str], as_json: bool) -> list[str]:  # noqa: ARG001
+def _keys(others: Mapping[str, str], as_json: bool) -> list[str]:
     from pleg_tui.ui.keys import actions, shown
 
-    others = looks.keymap(resolved.file)
     rows = []
     for action in actions().values():
         usual = [shown(key) for key in action.keys]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
+from textual.app import App
 from textual.binding import Binding
 from textual.keys import (
     KEY_TO_UNICODE_NAME,
     REPLACED_KEYS,
     Keys,
     _character_to_key,
-    key_to_character,
+    format_key,
 )
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
 
 import pleg_tui.ui
 
@@ -33,13 +38,6 @@ _OTHER_NAMES = {
     "ctrl+m": "enter",
 }
 """What people write, and what Textual calls the key. A terminal sends the last two as these."""
-_TOGETHER = (
-    frozenset({"app", "view", "look", "list", "move"}),
-    frozenset({"page", "find", "tree", "look", "move"}),
-    frozenset({"menu", "columns", "move"}),
-    frozenset({"filter"}),
-)
-"""First words of the ids whose keys are in force at the same time: no two may be one key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,8 @@ class KeyChoiceError(ValueError):
 def actions() -> Mapping[str, Action]:
     """Everything that has a key, by its binding's id, made from the bindings themselves."""
     found: dict[str, Action] = {}
-    for binding in sorted(_bindings(), key=lambda binding: (binding.id or "").partition(".")[0]):
+    every = chain.from_iterable(map(_bindings, _classes()))
+    for binding in sorted(every, key=lambda binding: (binding.id or "").partition(".")[0]):
         name = binding.id or ""
         before = found.get(name)
         keys = before.keys if before is not None else ()
@@ -86,8 +85,8 @@ def actions() -> Mapping[str, Action]:
 
 def shown(key: str) -> str:
     """The key as it may be written in the settings file: a character where it is one."""
-    character = key_to_character(key)
-    return key if character in (None, " ", ",") else str(character)
+    sign = format_key(key)
+    return sign if len(sign) == 1 and sign.isascii() and sign != "," else key
 
 
 def keymap(chosen: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -155,10 +154,7 @@ def _meet(one: Action, other: Action) -> bool:
     """Keys of both may be in force at the same time."""
     if one.priority or other.priority:
         return True
-    first, second = (action.id.partition(".")[0] for action in (one, other))
-    if first == second or not all(any(w in group for group in _TOGETHER) for w in (first, second)):
-        return True
-    return any(first in group and second in group for group in _TOGETHER)
+    return any(one.id in together and other.id in together for together in _contexts())
 
 
 def _key(name: str, text: str) -> str:
@@ -208,13 +204,49 @@ def _key_names() -> frozenset[str]:
                       "ampersand", "apostrophe", "tilde"))  # fmt: skip
 
 
-def _bindings() -> Iterator[Binding]:
-    """Every binding that has an id, of every class of this room."""
-    seen: set[type] = set()
+@cache
+def _classes() -> tuple[type, ...]:
+    """Every class of this room."""
+    found: dict[type, None] = {}
     for module in pkgutil.walk_packages(pleg_tui.ui.__path__, "pleg_tui.ui."):
         for value in vars(importlib.import_module(module.name)).values():
-            if isinstance(value, type) and value not in seen and "BINDINGS" in vars(value):
-                seen.add(value)
-                if value.__module__.startswith("pleg_tui."):
-                    made = Binding.make_bindings(vars(value)["BINDINGS"])
-                    yield from (binding for binding in made if binding.id)
+            if isinstance(value, type) and value.__module__.startswith("pleg_tui.ui."):
+                found[value] = None
+    return tuple(found)
+
+
+def _bindings(kind: type) -> Iterator[Binding]:
+    """What a class binds itself and has an id."""
+    for binding in Binding.make_bindings(vars(kind).get("BINDINGS", ())):
+        if binding.id:
+            yield binding
+
+
+@cache
+def _contexts() -> frozenset[frozenset[str]]:
+    """Ids of what is bound at the same time: by a widget with the focus, its screen and the app.
+
+    A widget is on the screens whose modules know it by name. One that a screen gets only when it
+    is asked for, such as a line to type in, has the keys that it binds to itself.
+    """
+    found: set[frozenset[str]] = set()
+    app = _ids(*(kind for kind in _classes() if issubclass(kind, App)))
+    for screen in _classes():
+        if not issubclass(screen, Screen):
+            continue
+        own = _ids(screen) | (frozenset() if issubclass(screen, ModalScreen) else app)
+        modules = {kind.__module__ for kind in screen.__mro__ if kind in _classes()}
+        known = (vars(sys.modules[name]).values() for name in modules)
+        widgets = {
+            value
+            for value in chain.from_iterable(known)
+            if isinstance(value, type) and issubclass(value, Widget) and value in _classes()
+        }
+        found |= {own | _ids(widget) for widget in widgets if not issubclass(widget, Screen)}
+        found.add(own)
+    return frozenset(found)
+
+
+def _ids(*kinds: type) -> frozenset[str]:
+    every = chain.from_iterable(kind.__mro__ for kind in kinds)
+    return frozenset(binding.id or "" for kind in every for binding in _bindings(kind))
