@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from pleg_tui.ui.content.details import (
     container_sections,
-    env_names,
-    json_lines,
+    env_pairs,
     pod_sections,
     section_lines,
 )
+from pleg_tui.ui.content.glyphs import UNICODE
+from pleg_tui.ui.content.json_tree import JsonTree
 from tests.ui.conftest import Opener, Stage
 from tests.ui.fakes import T0, FakeFeed, S, container, exited, pod
 
@@ -33,7 +34,7 @@ ANSWER: dict[str, Any] = {
         "log_path": "/var/log/pods/shop/0.log",
     },
     "info": {"config": {"envs": [{"key": "PASSWORD", "value": "hunter2"}]},
-             "runtimeSpec": {"process": {"env": ["PATH=/bin"]}}},
+             "runtimeSpec": {"process": {"env": ["PATH=/bin", "PASSWORD=hunter2"]}}},
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ async def test_all_about_a_container(
         assert "OOMKilled (exit 137)" in stage.text()
         await stage.press("y")
         await stage.press("G")
-        assert '"runtimeSpec": {' in stage.text()
+        assert 'runtimeSpec' in stage.text()
         await stage.press("escape")
         assert "PASSWORD" in stage.text()
         await stage.press("q")
@@ -77,7 +78,7 @@ async def test_a_look_up_that_fails_leaves_what_is_known(opened: Opener) -> None
         assert "the runtime did not answer within 8 s" in stage.text()
         feed.answers[ENDED.id] = ANSWER
         await stage.press("r")
-        assert '"image_ref"' in stage.text()
+        assert "image_ref: " in stage.text()
 
 
 async def test_details_follow_the_container_until_after_its_end(opened: Opener) -> None:
@@ -113,14 +114,21 @@ def test_the_attempt_before_is_told_as_well() -> None:
     new = container("app", attempt=1, restarts=1, id="n" * 64)
     old = exited("app", 1, id="o" * 64)
     sections = dict(container_sections(new, pod("p", new, old), None, T0))
-    assert ("id", ("o" * 64, "")) in sections["Attempt before"]
+    last = dict(sections["Last state (the attempt before)"])
+    assert last["id"] == ("o" * 64, "")
+    assert last["exit code"] == ("1", "")
+    assert last["ended"][0] == "exit 1"
 
 
 def test_the_names_of_variables_come_from_wherever_the_runtime_has_them() -> None:
-    assert env_names(ANSWER) == ["PASSWORD"]
-    assert env_names({"info": {"runtimeSpec": {"process": {"env": ["A=1", "B"]}}}}) == ["A", "B"]
-    assert env_names({"info": {"info": {"config": {"envs": [{"key": "A"}]}}}}) == ["A"]
-    assert env_names({"info": "text"}) == []
+    assert env_pairs({"info": {"config": ANSWER["info"]["config"]}}) == [("PASSWORD", "hunter2")]
+    assert env_pairs(ANSWER) == [("PATH", "/bin"), ("PASSWORD", "hunter2")]
+    assert env_pairs({"info": {"runtimeSpec": {"process": {"env": ["A=1=2", "B"]}}}}) == [
+        ("A", "1=2"),
+        ("B", ""),
+    ]
+    assert env_pairs({"info": {"info": {"config": {"envs": [{"key": "A"}]}}}}) == [("A", "")]
+    assert env_pairs({"info": "text"}) == []
 
 
 JSON = st.recursive(
@@ -136,7 +144,8 @@ def test_an_answer_of_any_shape_is_survived(answer: dict[str, Any]) -> None:
     p = pod("web", c)
     section_lines(container_sections(p.containers[0], p, answer, T0))
     section_lines(pod_sections(p, answer, T0))
-    assert json_lines(answer)
+    tree = JsonTree(answer)
+    assert all(tree.line(p, 40, UNICODE) for p in range(len(tree.nodes)))
 
 
 @given(st.dictionaries(st.sampled_from(["mounts", "resources", "labels", "image"]), JSON))

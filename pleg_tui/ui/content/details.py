@@ -2,12 +2,11 @@
 
 A look-up's answer is JSON-like data in the CRI's own field names; what a runtime leaves out is not
 shown, and what it sends in another shape than expected is passed over. Of environment variables
-only the names are shown: values may be secrets, and whoever needs them can ask for the raw answer.
+only the names are shown until the values, which may be secrets, are asked for.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -34,9 +33,22 @@ def moment(at: int, now: int) -> str:
 
 
 def container_sections(
-    container: Container, pod: Pod, answer: Mapping[str, Any] | None, now: int
+    container: Container,
+    pod: Pod,
+    answer: Mapping[str, Any] | None,
+    now: int,
+    *,
+    values: bool = False,
 ) -> list[Section]:
-    """All about one container; `answer` is what the look-up said, None when it failed."""
+    """All about one container.
+
+    Args:
+        container: as the live list knows it.
+        pod: that it belongs to.
+        answer: what the look-up said; None when it failed.
+        now: wall time, ns.
+        values: show the values of environment variables too.
+    """
     same = [c for c in pod.containers if c.name == container.name]
     place = next((i for i, c in enumerate(same) if c.id == container.id), len(same))
     older = same[place + 1 :]
@@ -63,16 +75,31 @@ def container_sections(
         sections.append(("Exit", _exit(container)))
     for index, previous in enumerate(older):
         change = container_change(previous)
-        title = "Attempt before" if not index else f"{index + 1} attempts before"
-        sections.append((title, [("id", (previous.id, "")), *_times(previous, now)]))
-        if change.text:
-            sections[-1][1].append(("ended", (change.text, change.tone.value)))
+        title = "Last state (the attempt before)" if not index else f"{index + 1} attempts before"
+        ended = [("ended", (change.text, change.tone.value))]
+        code = "" if previous.exit_code is None else str(previous.exit_code)
+        ended += [("exit code", (code, "")), ("reason", (previous.reason, ""))]
+        ended += [("message", (previous.message, "")), *_times(previous, now)]
+        sections.append((title, [*ended, ("id", (previous.id, ""))]))
+    if container.restarts and not older:
+        kept = "unknown: the runtime does not keep the attempt before any more"
+        sections.append(("Last state (the attempt before)", [("ended", (kept, "dim"))]))
     sections += [
+        ("Process", list(_process(answer))),
+        ("Sandbox", _sandbox_pairs(pod, container)),
         ("Limits", list(_limits(status, container))),
         ("Mounts", list(_mounts(status))),
         ("Labels", _pairs(_strings(status, "labels") or container.labels)),
         ("Annotations", _pairs(_strings(status, "annotations") or container.annotations)),
-        ("Environment", [(name, ("(value not shown)", "dim")) for name in env_names(answer)]),
+        (
+            "Environment: values may be secrets, v hides them"
+            if values
+            else "Environment: v shows the values, which may be secrets",
+            [
+                (name, (value or "(empty)", "") if values else ("(value not shown)", "dim"))
+                for name, value in env_pairs(answer)
+            ],
+        ),
         ("Log", [("path", (_text(status.get("log_path")) or container.log_path, ""))]),
     ]
     return _filled(sections)
@@ -135,55 +162,66 @@ def section_lines(sections: Iterable[Section], note: Value | None = None) -> lis
     return lines
 
 
-def json_lines(value: Any) -> list[Line]:
-    """Data as indented JSON, a line each, its keys and values in their styles."""
-    lines: list[Line] = []
-    for text in json.dumps(value, indent=2, ensure_ascii=False).split("\n"):
-        body = text.lstrip()
-        indent = Part(" " + " " * (len(text) - len(body)))
-        key, rest = _json_key(body)
-        style = (
-            "string"
-            if rest.startswith('"')
-            else "number"
-            if rest[:1].isalnum() or rest[:1] == "-"
-            else "dim"
-        )
-        lines.append((indent, Part(tidy(key), "label"), Part(tidy(rest), style)))
-    return lines
+def env_pairs(answer: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """A container's environment variables, as the runtime's verbose answer has them.
 
-
-def _json_key(body: str) -> tuple[str, str]:
-    """An indented line of JSON as (key with its colon, the rest)."""
-    if not body.startswith('"'):
-        return "", body
-    _, end = json.JSONDecoder().raw_decode(body)
-    if body[end : end + 2] == ": ":
-        return body[: end + 2], body[end + 2 :]
-    return "", body
-
-
-def env_names(answer: Mapping[str, Any] | None) -> list[str]:
-    """The names of a container's environment variables, as the runtime's verbose answer has them.
-
-    containerd and CRI-O send the OCI specification as info.runtimeSpec; containerd sends the
-    kubelet's request as info.config as well.
+    containerd and CRI-O send the OCI specification as info.runtimeSpec, which has the image's own
+    variables as well; containerd sends the kubelet's request as info.config.
     """
-    info = _mapping(answer, "info")
-    nested = _mapping(info, "info")
-    for source in (info, nested):
-        names = [
-            _text(item.get("key"))
+    for source in _sources(answer):
+        process = _mapping(_mapping(source, "runtimeSpec"), "process")
+        pairs = [_text(item).partition("=") for item in _list(process.get("env"))]
+        if pairs:
+            return [(name, value) for name, _, value in pairs]
+    for source in _sources(answer):
+        found = [
+            (_text(item.get("key")), _text(item.get("value")))
             for item in _list(_mapping(source, "config").get("envs"))
             if isinstance(item, Mapping)
         ]
-        if names:
-            return names
-        process = _mapping(_mapping(source, "runtimeSpec"), "process")
-        names = [_text(item).partition("=")[0] for item in _list(process.get("env"))]
-        if names:
-            return names
+        if found:
+            return found
     return []
+
+
+def log_directory(answer: Mapping[str, Any] | None) -> str:
+    """Where a pod's logs are, as the verbose answer about its sandbox says (info.config)."""
+    for source in _sources(answer):
+        if folder := _text(_mapping(source, "config").get("log_directory")):
+            return folder
+    return ""
+
+
+def _sources(answer: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], ...]:
+    """Where runtimes put what CRI does not define: in info, or in info.info."""
+    info = _mapping(answer, "info")
+    return info, _mapping(info, "info")
+
+
+def _process(answer: Mapping[str, Any] | None) -> Iterator[Pair]:
+    for source in _sources(answer):
+        if pid := _number(source.get("pid")):
+            yield "pid", (str(pid), "")
+        spec = _mapping(source, "runtimeSpec")
+        process = _mapping(spec, "process")
+        yield "command", (" ".join(_text(word) for word in _list(process.get("args"))), "")
+        yield "working dir", (_text(process.get("cwd")), "")
+        user = _mapping(process, "user")
+        if user:
+            yield "user", (f"uid {_number(user.get('uid'))}, gid {_number(user.get('gid'))}", "")
+        yield "cgroup", (_text(_mapping(spec, "linux").get("cgroupsPath")), "")
+
+
+def _sandbox_pairs(pod: Pod, container: Container) -> list[Pair]:
+    sandbox = next((s for s in pod.sandboxes if s.id == container.sandbox_id), None)
+    if sandbox is None:
+        return []
+    return [
+        ("state", (sandbox.state.name.lower(), _sandbox_style(sandbox))),
+        ("attempt", (str(sandbox.attempt), "")),
+        ("runtime handler", (sandbox.runtime_handler, "")),
+        ("ip", (", ".join(sandbox.ips), "")),
+    ]
 
 
 def _ids(container: str, sandbox: str, uid: str) -> list[Pair]:

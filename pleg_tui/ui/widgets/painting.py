@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
 from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.content.logs import OWN, look_of
 from pleg_tui.ui.content.pods import GLOW
 
 STYLES = (
@@ -39,6 +41,8 @@ STYLES = (
     "label",
     "string",
     "number",
+    "match",
+    "match-here",
 )
 """The names of styles; each is the component class `line--NAME` of the screen.
 
@@ -54,6 +58,22 @@ MODES = (CURSOR, CURSOR_BLURRED, STALE)
 
 COMPONENTS = {f"line--{name}" for name in (*STYLES, *MODES, "glow")}
 _MOST_STRIPS = 2000
+
+
+def _own_style(name: str) -> Style:
+    """The style that a line of a log asks for itself."""
+    look = look_of(name)
+    colour: Color | None = None
+    if isinstance(look.fg, tuple):
+        colour = Color.from_rgb(*look.fg)
+    elif look.fg is not None:
+        colour = Color.from_ansi(look.fg)
+    return Style.from_color(colour) + Style(
+        bold=look.bold or None,
+        dim=look.dim or None,
+        italic=look.italic or None,
+        underline=look.underline or None,
+    )
 
 
 class Painter:
@@ -89,7 +109,9 @@ class Painter:
             component = self._widget.screen.get_component_rich_style
             style = self._widget.rich_style
             plain = name.removesuffix(GLOW)
-            if plain:
+            if plain.startswith(OWN):
+                style += _own_style(plain)
+            elif plain:
                 style += component(f"line--{plain}", partial=True)
             if plain is not name:
                 style += component("line--glow", partial=True)
