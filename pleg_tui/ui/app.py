@@ -136,6 +136,11 @@ class PlegTui(App[None], inherit_bindings=False):
         """A key as help and footer name it: in words where Textual has a sign of its own."""
         return _KEY_NAMES.get(binding.key) or super().get_key_display(binding)
 
+    def key_name(self, binding_id: str, usual: str) -> str:
+        """What the key of a binding is called, where a text names it: the set one, or as usual."""
+        keys = self.options.keymap.get(binding_id, "")
+        return self.get_key_display(Binding(keys.partition(",")[0], "")) if keys else usual
+
     def get_line_filters(self) -> list[LineFilter]:
         """Textual's filters; no colour where none is wanted, only ASCII where no more works."""
         filters = list(super().get_line_filters())

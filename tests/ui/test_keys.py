@@ -26,6 +26,14 @@ async def test_a_key_that_was_set_does_it_and_the_old_one_no_more(opened: Opener
         assert "^f" not in stage.line("Page down")
 
 
+async def test_a_text_that_names_a_key_names_the_one_that_was_set(opened: Opener) -> None:
+    async with opened(*a_node(), keymap=keymap({"app.back": ["f9"]})) as stage:
+        await stage.press("slash")
+        await stage.type("nothing-like-it")
+        await stage.press("enter")
+        assert "f9 clears the filter" in stage.text()
+
+
 async def test_two_things_may_change_places(opened: Opener) -> None:
     chosen = keymap({"view.sort": ["r"], "view.reverse": ["s"]})
     async with opened(*a_node(), keymap=chosen) as stage:

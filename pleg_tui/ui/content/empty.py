@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pleg_tui.feed.types import Health, Phase
 from pleg_tui.ui.content.bars import retry_text
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -21,6 +23,7 @@ def empty_lines(
     now: int,
     monotonic: float,
     glyphs: Glyphs,
+    key: Callable[[str, str], str] = lambda _id, usual: usual,
 ) -> list[Line]:
     """A few lines, to be set in the middle of the list.
 
@@ -33,6 +36,7 @@ def empty_lines(
         now: wall time, ns.
         monotonic: time.monotonic(), for the next attempt.
         glyphs: the signs to use.
+        key: what the key of a binding is called, by its id, or else as it is usually.
     """
     if health.phase is Phase.STARTING:
         return [(Part("Starting", "strong"),), (), (Part(tidy(endpoint), "dim"),)]
@@ -56,23 +60,24 @@ def empty_lines(
         ]
     if totals.shown:
         return []
+    hidden = f"{count(totals.pods, 'pod')} hidden."
     if view.filter:
         text = cut(tidy(view.filter.text), 40, glyphs.cut)
         return [
             (Part("Nothing matches  ", "strong"), Part(f"/{text}", "accent")),
             (),
-            (Part(f"{count(totals.pods, 'pod')} hidden. esc clears the filter.", "dim"),),
+            (Part(f"{hidden} {key('app.back', 'esc')} clears the filter.", "dim"),),
         ]
     if view.unhealthy_only and not totals.unhealthy:
         return [
             (Part("Nothing is unhealthy", "good"),),
             (),
-            (Part(f"{count(totals.pods, 'pod')} hidden. ! shows them.", "dim"),),
+            (Part(f"{hidden} {key('view.unhealthy', '!')} shows them.", "dim"),),
         ]
     return [
         (Part("Nothing runs", "strong"),),
         (),
-        (Part(f"{count(totals.pods, 'pod')} hidden. a shows all.", "dim"),),
+        (Part(f"{hidden} {key('view.running', 'a')} shows all.", "dim"),),
     ]
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Chosen = tuple[str, ...] | None
 _TITLES = {kind.name: kind.title for kind in KINDS}
+_WIDEST = max(map(len, _TITLES.values()))
 _SAYS = {kind.name: kind.says for kind in KINDS}
 
 
@@ -84,7 +85,7 @@ class ColumnMenu(LineList):
         says = _SAYS[name] if not shown or name in self._there else "no room for it now"
         return (
             Part(f" [{'x' if shown else ' '}] ", "key"),
-            Part(f"{_TITLES[name]:<10}", "strong" if shown else "dim"),
+            Part(f"{_TITLES[name]:<{_WIDEST}}  ", "strong" if shown else "dim"),
             Part(says, "dim"),
         )
 

@@ -218,6 +218,7 @@ class Live(PlegScreen):
                 now=now,
                 monotonic=moment,
                 glyphs=tui.glyphs,
+                key=tui.key_name,
             )
         )
 
