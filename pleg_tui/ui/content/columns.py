@@ -15,7 +15,7 @@ WIDE = 150
 """From here on there is room for images."""
 NAME = "name"
 """The column that is always there, and always first."""
-_LEAST_NAME = 20
+_LEAST_NAME = 24
 _LEAST_TEXT = 10
 """Cells below which a column of text says nothing: what was chosen last is left out before that."""
 
@@ -110,7 +110,7 @@ def layout(width: int, chosen: tuple[str, ...] | None = None) -> Layout:
     while chosen is not None and kinds and _room(kinds, width) < _least(kinds):
         kinds.pop()
     texts = sum(not kind.width for kind in kinds)
-    room = max(_room(kinds, width), 24)
+    room = max(_room(kinds, width), _LEAST_NAME)
     name = room * (100, 58, 36)[min(texts, 2)] // 100
     columns = [Column(NAME, "NAMESPACE/POD", name, SortBy.NAME, gap=MARGIN)]
     room -= name
