@@ -154,19 +154,6 @@ def pods_title(totals: Totals, view: View, *, focused: bool, width: int, glyphs:
     return bar_line(left, right, width)
 
 
-def events_title(
-    total: int, unseen: int, *, focused: bool, following: bool, width: int, glyphs: Glyphs
-) -> Line:
-    """The title of the pane of events; `unseen` are those below what is shown."""
-    left = [title_item("Events", focused, glyphs), Item((Part(f"{total:,}", "strong"),))]
-    right: list[Item] = []
-    if not following:
-        if unseen:
-            right.append(Item((Part(f" {unseen:,} new {glyphs.down} ", "badge"),)))
-        right.append(Item((Part("scrolled back, G follows", "dim"),), 1))
-    return bar_line(left, right, width)
-
-
 def title_item(text: str, focused: bool, glyphs: Glyphs) -> Item:
     """The name of a pane, marked while the keys go there."""
     style = "title-focus" if focused else "title"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pleg_tui.feed.types import Notice
 from pleg_tui.model import EventType, LifecycleEvent
+from pleg_tui.ui.content.event_log import Seen
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.pods import pod_name
@@ -25,6 +26,9 @@ from pleg_tui.ui.content.text import (
 
 _TYPE_WIDTH = max(len(type_) for type_ in EventType)
 _LAG_WIDTH = 8
+WIDE = 99
+"""From here on there is room for milliseconds and for what a relist would have seen: the width of
+the list in a terminal of 100."""
 _QUIET = frozenset({EventType.SANDBOX_CREATED, EventType.CONTAINER_CREATED})
 _ENDS = frozenset(
     {EventType.SANDBOX_STOPPED, EventType.SANDBOX_REMOVED, EventType.CONTAINER_REMOVED}
@@ -38,15 +42,31 @@ class EventLayout:
     time: int
     path: int
     why: int
+    gap: int
+    relist: bool
+    """There is a column of what a relist would have seen."""
+    lag: bool
+
+    @property
+    def headings(self) -> str:
+        """What stands above the last columns, set to the right."""
+        parts = [RELIST_HEADING] if self.relist else []
+        if self.lag:
+            parts.append(fit_right("lag", _LAG_WIDTH if parts else 3))
+        return (" " * self.gap).join(parts)
 
 
-def event_layout(width: int) -> EventLayout:
-    """The columns of an event list of this width."""
-    time = 8 if width < 100 else 12
-    gap = 1 if width < 100 else 2
-    room = max(width - 2 - time - _TYPE_WIDTH - _LAG_WIDTH - 4 * gap, 20)
+RELIST_HEADING = "relist 1s (modelled)"
+
+
+def event_layout(width: int, modelled: bool = False) -> EventLayout:
+    """The columns of an event list of this width; a narrow one has lags, or what is modelled."""
+    wide = width >= WIDE
+    time, gap = (12, 2) if wide else (8, 1)
+    last = 2 if wide else 1
+    room = max(width - 2 - time - _TYPE_WIDTH - 3 * gap - last * (_LAG_WIDTH + gap), 20)
     why = min(room * 2 // 5, 40)
-    return EventLayout(time, room - why, why)
+    return EventLayout(time, room - why, why, gap, wide or modelled, wide or not modelled)
 
 
 def event_why(event: LifecycleEvent) -> tuple[str, str]:
@@ -81,10 +101,25 @@ def _code_style(code: int) -> str:
     return "dim" if code == 0 else "warn" if code == 128 + signal.SIGTERM else "bad"
 
 
-def event_line(event: LifecycleEvent, width: int, glyphs: Glyphs) -> Line:
-    """An event as a line of this width."""
-    layout = event_layout(width)
-    gap = " " if width < 100 else "  "
+def event_line(
+    event: LifecycleEvent,
+    width: int,
+    glyphs: Glyphs,
+    seen: Seen | None = None,
+    *,
+    modelled: bool = False,
+) -> Line:
+    """An event as a line of this width.
+
+    Args:
+        event: the event.
+        width: cells.
+        glyphs: the signs to use.
+        seen: what the modelled relists made of it; None where that is not known.
+        modelled: a narrow list has this in the place of the lag.
+    """
+    layout = event_layout(width, modelled)
+    gap = " " * layout.gap
     at = event.created_at or event.received_at
     room = layout.path
     inside = tidy(event.container)
@@ -107,10 +142,20 @@ def event_line(event: LifecycleEvent, width: int, glyphs: Glyphs) -> Line:
         Part(tail, "dim" if event.replayed else "name"),
         Part(" " * (room - used) + gap),
         Part(fit(why, layout.why, glyphs.cut), why_style),
-        Part(gap),
-        Part(fit_right(_lag(event, glyphs), _LAG_WIDTH), "dim"),
+        *((Part(gap), _relist(event, seen, layout, glyphs)) if layout.relist else ()),
+        *((Part(gap), Part(fit_right(_lag(event, glyphs), _LAG_WIDTH), "dim")) * layout.lag),
         Part(" "),
     )
+
+
+def _relist(event: LifecycleEvent, seen: Seen | None, layout: EventLayout, glyphs: Glyphs) -> Part:
+    if event.replayed and not layout.lag:
+        return Part(fit_right(_lag(event, glyphs), _LAG_WIDTH), "dim")
+    if seen is None:
+        return Part(" " * _LAG_WIDTH)
+    if seen.after_ms is None:
+        return Part(fit_right("never", _LAG_WIDTH), "warn")
+    return Part(fit_right(f"+{milliseconds(seen.after_ms)}", _LAG_WIDTH), "dim")
 
 
 def _lag(event: LifecycleEvent, glyphs: Glyphs) -> str:
@@ -145,7 +190,7 @@ def notice_line(notice: Notice, width: int, glyphs: Glyphs) -> Line:
     """A notice as a line of this width, ruled so that it parts the events."""
     layout = event_layout(width)
     text, style = notice_text(notice)
-    gap = 1 if width < 100 else 2
+    gap = layout.gap
     room = width - 2 - layout.time - gap
     text = cut(text, room - 4, glyphs.cut)
     rule = glyphs.rule * max(room - width_of(text) - 4, 0)

@@ -137,6 +137,11 @@ class RowModel:
             len(self._entries) - len(self._gone), self._containers, self._unhealthy, self._shown
         )
 
+    def pod(self, uid: str) -> Pod | None:
+        """A pod of the list, shown or not; for a moment also one that is gone."""
+        entry = self._entries.get(uid)
+        return None if entry is None else entry.head.pod
+
     def index(self, key: RowKey) -> int | None:
         """Where a row stands; None when it is not visible."""
         if self._stale:
@@ -178,11 +183,11 @@ class RowModel:
         self.view = view
         self._shown = 0
         for entry in self._entries.values():
-            if entry.gone_at:
-                continue
             head = entry.head
             if resort:
                 entry.key = sort_key(view.sort, head.pod, head.status, head.change)
+            if entry.gone_at:
+                continue
             entry.rows = self._visible(head, entry.below)
             self._shown += bool(entry.rows)
         if resort:
@@ -323,7 +328,7 @@ def _container_rows(pod: Pod, now: int) -> tuple[Row, ...]:
         previous = following if following and following.name == container.name else None
         status = container_status(container, now, previous=previous, stopping=stopping)
         if older:
-            status = replace(status, unhealthy=False, until=0)
+            status = replace(status, unhealthy=False)
         change = container_change(container, previous)
         key = RowKey(pod.uid, container.id)
         rows.append(Row(key, pod, container, status, change, older=older))

@@ -11,14 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from pleg_tui.feed.types import Delta, Notice, Phase
+from pleg_tui.feed.types import Delta, Phase
 from pleg_tui.model import Container, LifecycleEvent, Pod
+from pleg_tui.ui.content.backlog import Backlog
 from pleg_tui.ui.content.bars import (
     Message,
     StatusFacts,
     Usage,
     banner_text,
-    events_title,
     pods_title,
     status_line,
 )
@@ -28,7 +28,7 @@ from pleg_tui.ui.content.filters import parse
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.content.order import SortBy, View
 from pleg_tui.ui.content.pods import heading_line
-from pleg_tui.ui.screens.base import PlegScreen
+from pleg_tui.ui.screens.events_pane import EventsPane, in_order
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.event_list import EventList
 from pleg_tui.ui.widgets.key_bar import KeyBar
@@ -54,7 +54,7 @@ FOOTER = (
 )
 
 
-class Live(PlegScreen):
+class Live(EventsPane):
     """Pods above, events below, the stream's health on top."""
 
     AUTO_FOCUS = "#pods"
@@ -91,9 +91,8 @@ class Live(PlegScreen):
         super().__init__()
         self._message: tuple[Message, float] | None = None
         self._usage = Usage()
-        self._held: set[str] | None = None
-        self._held_entries: list[Delta] = []
-        self._held_count = 0
+        self._filters_events = False
+        self._held: Backlog | None = None
 
     # -- what is on it
 
@@ -105,7 +104,7 @@ class Live(PlegScreen):
         yield Bar(self._pods_title, id="pods-title")
         yield Bar(self._heading, clicked=self._sort_at, id="heading")
         yield PodList(glyphs, self.tui.monotonic, id="pods")
-        yield Bar(self._events_title, id="events-title")
+        yield Bar(self.events_title_line, id="events-title")
         yield EventList(glyphs, id="events")
         yield Horizontal(id="filter")
         yield KeyBar(FOOTER, id="keys")
@@ -140,7 +139,7 @@ class Live(PlegScreen):
             health=self.tui.health,
             usage=self._usage,
             message=self._message[0] if self._message else None,
-            paused=self._held_count if self._held is not None else None,
+            paused=self._held.changes if self._held is not None else None,
         )
         return status_line(facts, width, self.tui.glyphs)
 
@@ -149,17 +148,6 @@ class Live(PlegScreen):
         focused = self.pods.has_focus
         return pods_title(
             model.totals, model.view, focused=focused, width=width, glyphs=self.tui.glyphs
-        )
-
-    def _events_title(self, width: int) -> Line:
-        pane = self.events
-        return events_title(
-            pane.total,
-            pane.unseen,
-            focused=pane.has_focus,
-            following=pane.following,
-            width=width,
-            glyphs=self.tui.glyphs,
         )
 
     def _heading(self, width: int) -> Line:
@@ -175,21 +163,19 @@ class Live(PlegScreen):
     def apply(self, delta: Delta) -> None:
         """Draw what changed, or hold it back while paused."""
         now = self.tui.now()
+        self.count_events(delta, now)
         if self._held is not None:
-            self._held |= delta.changed | delta.removed
-            self._held_entries.append(delta)
-            self._held_count += len(delta.transitions) or len(delta.events)
+            self._held.add(delta, in_order(delta))
         else:
-            self._draw(delta.changed | delta.removed, [delta], now)
+            self._draw(delta.changed | delta.removed, now)
+            if delta.events or delta.notices:
+                self.add_entries(in_order(delta), now)
         self._refresh_health(now)
         self._refresh_bars()
 
-    def _draw(self, touched: frozenset[str] | set[str], deltas: list[Delta], now: int) -> None:
+    def _draw(self, touched: frozenset[str] | set[str], now: int) -> None:
         if touched:
             self.pods.take(self.tui.feed.pods, touched, now)
-        for delta in deltas:
-            if delta.events or delta.notices:
-                self.events.add(in_order(delta))
 
     def _refresh_health(self, now: int) -> None:
         tui = self.tui
@@ -231,6 +217,7 @@ class Live(PlegScreen):
         now = self.tui.now()
         if self._held is None:
             self.pods.tick(now)
+            self.events_second(now)
         self._refresh_health(now)
         self._refresh_bars()
 
@@ -242,14 +229,12 @@ class Live(PlegScreen):
     # -- what the keys do
 
     def _look(self, view: View) -> None:
+        refilter = view.filter != self.view.filter
         self.pods.look(view)
+        if refilter:
+            self.look_at_events()
         self._refresh_health(self.tui.now())
         self._refresh_bars()
-
-    @property
-    def view(self) -> View:
-        """How the list is looked at."""
-        return self.pods.model.view
 
     def action_reverse(self) -> None:
         """Turn the order round."""
@@ -296,11 +281,12 @@ class Live(PlegScreen):
     def action_pause(self) -> None:
         """Hold the screen still, or let it catch up."""
         if self._held is None:
-            self._held = set()
+            self._held = Backlog(self.tui.feed.pods)
         else:
-            held, deltas = self._held, self._held_entries
-            self._held, self._held_entries, self._held_count = None, [], 0
-            self._draw(held, deltas, self.tui.now())
+            held, self._held = self._held, None
+            now = self.tui.now()
+            self._draw(held.touched, now)
+            self.add_entries(held.entries, now, held.dropped)
             self._refresh_health(self.tui.now())
         self._refresh_bars()
 
@@ -312,10 +298,13 @@ class Live(PlegScreen):
     def action_back(self) -> None:
         """Undo the nearest thing: the filter line, the pane, the filter."""
         if self.events.has_focus:
-            self.pods.focus()
-            self.events.follow()
+            if not self.clear_events_view():
+                self.pods.focus()
+                self.events.follow()
         elif self.view.filter:
             self._look(replace(self.view, filter=parse("")))
+        else:
+            self.clear_events_view()
         self._refresh_bars()
 
     def action_help(self) -> None:
@@ -335,7 +324,8 @@ class Live(PlegScreen):
             await box.mount(Static(" /", id="filter-prompt", markup=False), FilterInput())
         box.add_class("-shown")
         field = self.query_one(FilterInput)
-        field.value = self.view.filter.text
+        self._filters_events = self.events.has_focus
+        field.value = self.filter_here.text
         field.focus()
 
     @on(events.DescendantFocus)
@@ -347,19 +337,26 @@ class Live(PlegScreen):
 
     def filter_by(self, text: str) -> None:
         """Show only what this filter line lets through."""
-        if text.strip() != self.view.filter.text:
+        if self._filters_events:
+            if text.strip() != self.own_filter.text:
+                self.filter_events(parse(text))
+        elif text.strip() != self.view.filter.text:
             self._look(replace(self.view, filter=parse(text)))
 
     def close_filter(self) -> None:
         """Put the filter line away; the filter stays."""
         self.query_one("#filter").remove_class("-shown")
-        self.pods.focus()
+        (self.events if self._filters_events else self.pods).focus()
 
     # -- one row's details
 
     @on(PodList.Opened)
     def action_details(self) -> None:
         """Show all about what is under the cursor."""
+        entry = self.events.entry if self.events.has_focus else None
+        if isinstance(entry, LifecycleEvent) and entry.pod_uid not in self.tui.feed.pods:
+            self.show_gone(entry)
+            return
         target = self.target()
         if target is not None:
             from pleg_tui.ui.screens.pages import DetailsScreen
@@ -370,7 +367,7 @@ class Live(PlegScreen):
         """Show the runtime's own answer about it."""
         target = self.target()
         if target is not None:
-            from pleg_tui.ui.screens.pages import RawScreen
+            from pleg_tui.ui.screens.raw import RawScreen
 
             self.app.push_screen(RawScreen(*target))
 
@@ -391,27 +388,6 @@ class Live(PlegScreen):
     def target(self) -> tuple[Pod, Container | None] | None:
         """What is under the cursor of the pane that has the focus."""
         if self.events.has_focus:
-            return self._event_target()
+            return self.event_target()
         row = self.pods.row
         return None if row is None else (row.pod, row.container)
-
-    def _event_target(self) -> tuple[Pod, Container | None] | None:
-        entry = self.events.entry
-        if not isinstance(entry, LifecycleEvent):
-            return None
-        pod = self.tui.feed.pods.get(entry.pod_uid)
-        if pod is None:
-            self.say("That pod is gone; only its events are left", "warn")
-            return None
-        container = next((c for c in pod.containers if c.id == entry.container_id), None)
-        if container is None and entry.container:
-            self.say("That container is gone; this is its pod", "warn")
-        return pod, container
-
-
-def in_order(delta: Delta) -> list[LifecycleEvent | Notice]:
-    """Events and notices of a delta by the time at which they became known here."""
-    entries: list[LifecycleEvent | Notice] = [*delta.events, *delta.notices]
-    if delta.notices and delta.events:
-        entries.sort(key=lambda e: e.at if isinstance(e, Notice) else e.received_at)
-    return entries

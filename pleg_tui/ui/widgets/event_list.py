@@ -2,64 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import ClassVar
 
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from pleg_tui.feed.types import Notice
-from pleg_tui.model import LifecycleEvent
+from pleg_tui.ui.content.event_log import Entry, EventLog
 from pleg_tui.ui.content.events import event_line, notice_line
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.widgets.line_list import LineList
 
-MOST = 5000
-"""Events and notices kept."""
-_SLACK = 500
-"""They are dropped in lots, so that this costs nothing per event."""
-
-Entry = LifecycleEvent | Notice
-
 
 class EventList(LineList):
     """Follows the newest event while the cursor is on the last line, else stays where it is."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "jump", "to the pod", show=False, id="events.jump",
+                tooltip="Go to the pod or container in the list; say what is known if it is gone"),
+    ]  # fmt: skip
+
     class Changed(Message):
         """How far back it is scrolled has changed."""
+
+    class Jumped(Message):
+        """The admin wants to go to what the event under the cursor is about."""
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._glyphs = glyphs
-        self._entries: list[Entry] = []
+        self.kept = EventLog()
         self.following = True
         self.unseen = 0
         """Entries that came since it was scrolled back."""
-        self.total = 0
-        """Lifecycle events that came in all."""
+        self.modelled = False
+        """A narrow list shows what a relist would have seen in the place of the lag."""
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Put entries at the end."""
-        before = len(self._entries)
-        self._entries.extend(entries)
-        added = len(self._entries) - before
-        self.total += sum(isinstance(e, LifecycleEvent) for e in self._entries[before:])
-        if not added:
+    def add(self, entries: Iterable[Entry], skipped: int = 0) -> None:
+        """Put entries at the end; so many events that came before them were not kept."""
+        added, dropped = self.kept.add(entries, skipped)
+        if not added and not dropped:
             return
-        dropped = 0
-        if len(self._entries) > MOST + _SLACK:
-            dropped = len(self._entries) - MOST
-            del self._entries[:dropped]
         if self.following:
-            self.count = len(self._entries)
-            self.move_to(self.count - 1)
-        else:
-            self.unseen += added
-            top = max(round(self.scroll_y) - dropped, 0)
-            self.cursor = max(self.cursor - dropped, 0)
-            self.count = len(self._entries)
-            if dropped:
-                self.scroll_to(y=top, animate=False)
-            self.repaint()
+            self._to_end()
+            return
+        self.unseen += added
+        top = max(round(self.scroll_y) - dropped, 0)
+        self.cursor = max(self.cursor - dropped, 0)
+        self.count = len(self.kept.shown)
+        if dropped:
+            self.scroll_to(y=top, animate=False)
+        self.repaint()
+
+    def look(self, passes: Callable[[Entry], bool] | None) -> None:
+        """Show these entries alone; a reader stays at the entry, or at the next that is shown."""
+        reader = None if self.following else self.entry
+        self.kept.look(passes)
+        self.unseen = 0
+        if reader is None:
+            self._to_end()
+            return
+        self.count = len(self.kept.shown)
+        self.move_to(self.kept.place(reader))
+        self.moved()
+
+    def show_modelled(self, modelled: bool) -> None:
+        """Show what a relist would have seen in the place of the lag, where one has room."""
+        self.modelled = modelled
+        self.repaint()
 
     def follow(self) -> None:
         """Go back to the newest."""
@@ -68,13 +81,17 @@ class EventList(LineList):
     @property
     def entry(self) -> Entry | None:
         """The entry under the cursor."""
-        return self._entries[self.cursor] if self.cursor < len(self._entries) else None
+        shown = self.kept.shown
+        return shown[self.cursor] if self.cursor < len(shown) else None
 
     def line(self, index: int) -> Line:
         """The line of one entry."""
-        entry = self._entries[index]
-        draw = notice_line if isinstance(entry, Notice) else event_line
-        return draw(entry, self.window.width, self._glyphs)  # type: ignore[arg-type]
+        entry = self.kept.shown[index]
+        width = self.window.width
+        if isinstance(entry, Notice):
+            return notice_line(entry, width, self._glyphs)
+        seen = self.kept.seen(entry.seq)
+        return event_line(entry, width, self._glyphs, seen, modelled=self.modelled)
 
     def mode(self, index: int) -> str:
         """The cursor is only shown where the keys go."""
@@ -98,6 +115,19 @@ class EventList(LineList):
         """Another size: the newest stays in sight if it was."""
         if self.following and self.count:
             self.move_to(self.count - 1)
+
+    def action_jump(self) -> None:
+        """Go to what the event is about."""
+        self.post_message(self.Jumped())
+
+    def on_click(self, event: events.Click) -> None:
+        """Two clicks jump; one puts the cursor there."""
+        if event.chain == 2:
+            self.post_message(self.Jumped())
+
+    def _to_end(self) -> None:
+        self.count = len(self.kept.shown)
+        self.move_to(self.count - 1)
 
     def _set_following(self, following: bool) -> None:
         if following:

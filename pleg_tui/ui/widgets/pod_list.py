@@ -124,6 +124,17 @@ class PodList(LineList):
         rows = self.model.rows
         return rows[self.cursor] if self.cursor < len(rows) else None
 
+    def go(self, key: RowKey) -> bool:
+        """Put the cursor on a row, unfolding its pod; False when it is not shown at all."""
+        if key.container and self.model.is_folded(key.pod):
+            self.model.fold(key.pod, False)
+            self._changed(True, self._now)
+        index = self.model.index(key)
+        if index is None:
+            return False
+        self.action_cursor(index - self.cursor)
+        return True
+
     # -- drawing
 
     def line(self, index: int) -> Line:
