@@ -13,6 +13,8 @@ NARROW = 90
 """Below this the pod's age is left out: when it last changed says more."""
 WIDE = 150
 """From here on there is room for images."""
+VERY_WIDE = 159
+"""From here on there is room for strips: a terminal of 160 cells, less the scroll bar."""
 NAME = "name"
 """The column that is always there, and always first."""
 _LEAST_NAME = 24
@@ -48,6 +50,8 @@ KINDS = (
     Kind("age", "AGE", 5, "how long ago it was created", SortBy.AGE, True, begins=NARROW),
     Kind("since", "LAST", 5, "how long ago it last changed", SortBy.CHANGE, True),
     Kind("change", "CHANGE", 0, "what changed last, and why", SortBy.CHANGE, gap=1),
+    Kind("strip", "LAST 10 MIN", 20, "what its containers did in the last ten minutes",
+         begins=VERY_WIDE),
     Kind("image", "IMAGE", 0, "the image of the container", SortBy.IMAGE, begins=WIDE),
 )  # fmt: skip
 """Every column but the name, in the order in which they stand unless they were chosen. A column is

@@ -25,6 +25,8 @@ class Drawing:
     glyphs: Glyphs
     now: int
     """Wall time, ns."""
+    strip: Callable[[str, int, int], Line] | None = None
+    """Draws the last minutes of a pod: its key, cells, wall time in ns."""
 
 
 def row_line(row: Row, drawing: Drawing, glowing: Collection[str] = ()) -> Line:
@@ -134,6 +136,12 @@ def _change(row: Row, column: Column, drawing: Drawing) -> Line:
     return (Part(text, "dim" if row.change.tone is Tone.OFF else style),)
 
 
+def _strip(row: Row, column: Column, drawing: Drawing) -> Line:
+    if row.container is not None or drawing.strip is None:
+        return ()
+    return drawing.strip(row.key.pod, column.width, drawing.now)
+
+
 def _image(row: Row, column: Column, drawing: Drawing) -> Line:
     image = row.container.image if row.container is not None else ""
     return (Part(cut_middle(tidy(image), column.width, drawing.glyphs.cut), "dim"),)
@@ -148,4 +156,5 @@ _CELLS: dict[str, Callable[[Row, Column, Drawing], Line]] = {
     "since": _since,
     "change": _change,
     "image": _image,
+    "strip": _strip,
 }

@@ -241,22 +241,21 @@ def _signs(glyphs: Glyphs) -> dict[Look, str]:
     )
 
 
-def legend(glyphs: Glyphs) -> Line:
-    """What the signs mean."""
+def legend(glyphs: Glyphs) -> list[Line]:
+    """What the signs mean, one by one, the most needed first."""
     signs = _signs(glyphs)
-    parts: list[Part] = []
-    for look, word in (
-        (Look.RUNNING, "running"),
-        (Look.ENDED, "ended"),
-        (Look.DIED, "died"),
-        (Look.OOM, "out of memory"),
-        (Look.DIED_AGAIN, "and again"),
-        (Look.UNKNOWN, "not known"),
-        (Look.GAP, "not watched"),
-    ):
-        parts += (Part(signs[look], _STYLES[look]), Part(f" {word}  ", "dim"))
-    parts[-1] = Part(parts[-1].text.rstrip(), "dim")
-    return tuple(parts)
+    return [
+        (Part(signs[look], _STYLES[look]), Part(f" {word}", "dim"))
+        for look, word in (
+            (Look.RUNNING, "runs"),
+            (Look.DIED, "died"),
+            (Look.OOM, "OOM"),
+            (Look.DIED_AGAIN, "restarted"),
+            (Look.ENDED, "ended"),
+            (Look.GAP, "unwatched"),
+            (Look.UNKNOWN, "unknown"),
+        )
+    ]
 
 
 def axis_line(frame: Window, glyphs: Glyphs, *, live: bool, cursor: int = -1) -> Line:

@@ -70,7 +70,8 @@ def timeline_title(facts: TimelineFacts, *, focused: bool, width: int, glyphs: G
         left.append(Item((Part(f" until {clock(facts.end)}, 0 for now ", "badge"),)))
     if facts.hidden:
         left.append(Item((Part(f"{facts.hidden} more {glyphs.down}", "dim"),), 2))
-    return bar_line(left, [Item(legend(glyphs), 3)], width)
+    signs = [Item(parts, 3 + rank) for rank, parts in enumerate(legend(glyphs))]
+    return bar_line(left, signs, width)
 
 
 def label_width(width: int) -> int:

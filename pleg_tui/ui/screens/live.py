@@ -33,6 +33,8 @@ from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.event_list import EventList
 from pleg_tui.ui.widgets.key_bar import KeyBar
 from pleg_tui.ui.widgets.pod_list import PodList
+from pleg_tui.ui.widgets.strip_pane import StripPane
+from pleg_tui.ui.widgets.timeline import Timeline
 
 MIN_WIDTH, MIN_HEIGHT = 60, 15
 SCROLL_BAR = 1
@@ -40,13 +42,23 @@ SCROLL_BAR = 1
 MESSAGE_S = 8.0
 FOOTER = (
     "app.help",
+    "time.earlier",
+    "time.later",
+    "time.in",
+    "time.out",
+    "time.back",
+    "time.forth",
+    "time.now",
     "view.filter",
-    "view.sort",
     "look.details",
+    "look.logs",
     "look.raw",
+    "view.sort",
     "view.pause",
-    "view.running",
     "app.quit",
+    "look.shell",
+    "look.processes",
+    "view.running",
     "view.unhealthy",
     "app.panes",
     "list.copy-name",
@@ -79,8 +91,11 @@ class Live(EventsPane):
                 tooltip="Show only what is unhealthy, or everything"),
         Binding("space,Z", "pause", "pause", id="view.pause",
                 tooltip="Hold the screen still; nothing is lost meanwhile"),
-        Binding("tab,shift+tab", "other_pane", "panes", id="app.panes",
-                tooltip="Go to the other pane"),
+        Binding("t", "timeline", "timeline", id="view.timeline",
+                tooltip="Show or hide the strips of the pod under the cursor"),
+        Binding("tab", "other_pane(1)", "panes", id="app.panes", tooltip="Go to the next pane"),
+        Binding("shift+tab", "other_pane(-1)", "panes", show=False, id="app.panes-back",
+                tooltip="Go to the pane before"),
         Binding("escape", "back", "Back", show=False, id="app.back",
                 tooltip="Clear the filter; go back to the pods"),
         Binding("question_mark,f1", "help", "help", id="app.help", tooltip="All keys"),
@@ -104,6 +119,7 @@ class Live(EventsPane):
         yield Bar(self._pods_title, id="pods-title")
         yield Bar(self._heading, clicked=self._sort_at, id="heading")
         yield PodList(glyphs, self.tui.monotonic, id="pods")
+        yield Timeline(glyphs, id="timeline")
         yield Bar(self.events_title_line, id="events-title")
         yield EventList(glyphs, id="events")
         yield Horizontal(id="filter")
@@ -114,6 +130,9 @@ class Live(EventsPane):
         """The parts are there: from now on the feed is drawn."""
         self.pods = self.query_one("#pods", PodList)
         self.events = self.query_one("#events", EventList)
+        self.timeline = self.query_one("#timeline", Timeline)
+        self.pods.strip = self.timeline.short_strip
+        self.timeline.suit(self.size.height)
         options = self.tui.options
         self.pods.model.set_view(View(sort=SortBy(options.sort), columns=options.columns))
         self._bars = tuple(self.query(Bar))
@@ -125,6 +144,8 @@ class Live(EventsPane):
     def on_resize(self, event: events.Resize) -> None:
         """Too small a terminal is told what it takes."""
         width, height = event.size
+        if self.is_mounted:
+            self.timeline.suit(height)
         small = width < MIN_WIDTH or height < MIN_HEIGHT
         self.set_class(small, "-too-small")
         if small:
@@ -163,6 +184,7 @@ class Live(EventsPane):
     def apply(self, delta: Delta) -> None:
         """Draw what changed, or hold it back while paused."""
         now = self.tui.now()
+        self.timeline.feed(delta, self.tui.feed.pods, now)
         self.count_events(delta, now)
         if self._held is not None:
             self._held.add(delta, in_order(delta))
@@ -176,6 +198,7 @@ class Live(EventsPane):
     def _draw(self, touched: frozenset[str] | set[str], now: int) -> None:
         if touched:
             self.pods.take(self.tui.feed.pods, touched, now)
+        self.timeline.look(self.pods.row, now)
 
     def _refresh_health(self, now: int) -> None:
         tui = self.tui
@@ -218,6 +241,7 @@ class Live(EventsPane):
         if self._held is None:
             self.pods.tick(now)
             self.events_second(now)
+            self.timeline.look(self.pods.row, now)
         self._refresh_health(now)
         self._refresh_bars()
 
@@ -290,14 +314,32 @@ class Live(EventsPane):
             self._refresh_health(self.tui.now())
         self._refresh_bars()
 
-    def action_other_pane(self) -> None:
-        """Go to the other pane."""
-        (self.pods if self.events.has_focus else self.events).focus()
+    def action_other_pane(self, step: int) -> None:
+        """Go to the next pane that is shown, or to the one before."""
+        panes = [self.pods, self.timeline.pane, self.events]
+        if not self.timeline.display:
+            del panes[1]
+        here = next((i for i, pane in enumerate(panes) if pane.has_focus), 0)
+        panes[(here + step) % len(panes)].focus()
         self._refresh_bars()
+
+    def action_timeline(self) -> None:
+        """Show the strips, or put them away."""
+        if self.timeline.pane.has_focus:
+            self.pods.focus()
+        self.timeline.toggle()
+        self._cursor_moved()
+
+    @on(PodList.Moved)
+    def _cursor_moved(self) -> None:
+        self.timeline.look(self.pods.row, self.tui.now())
 
     def action_back(self) -> None:
         """Undo the nearest thing: the filter line, the pane, the filter."""
-        if self.events.has_focus:
+        if self.timeline.pane.has_focus:
+            self.pods.focus()
+            self.timeline.pane.action_now()
+        elif self.events.has_focus:
             if not self.clear_events_view():
                 self.pods.focus()
                 self.events.follow()
@@ -331,6 +373,7 @@ class Live(EventsPane):
     @on(events.DescendantFocus)
     @on(events.DescendantBlur)
     @on(EventList.Changed)
+    @on(StripPane.Changed)
     def _titles_changed(self) -> None:
         if self.is_mounted:
             self._refresh_bars()
@@ -390,4 +433,6 @@ class Live(EventsPane):
         if self.events.has_focus:
             return self.event_target()
         row = self.pods.row
+        if row is not None and self.timeline.pane.has_focus:
+            return row.pod, self.timeline.container(row.pod)
         return None if row is None else (row.pod, row.container)

@@ -36,6 +36,9 @@ class PodList(LineList):
         Binding("z", "fold_all", "Fold or unfold all pods", show=False, id="list.fold-all"),
     ]
 
+    class Moved(Message):
+        """The admin chose another row."""
+
     class Opened(Message):
         """A row was clicked twice."""
 
@@ -55,6 +58,8 @@ class PodList(LineList):
         self._glow: dict[RowKey, dict[str, float]] = {}
         self._stale = False
         self._empty: list[Line] = []
+        self.strip: Callable[[str, int, int], Line] | None = None
+        """Draws the last minutes of a pod: its key, cells, wall time in ns."""
 
     # -- what is shown
 
@@ -142,7 +147,10 @@ class PodList(LineList):
         row = self.model.rows[index]
         glow = self._glow.get(row.key)
         drawing = Drawing(
-            layout(self.window.width, self.model.view.columns), self._glyphs, self._now
+            layout(self.window.width, self.model.view.columns),
+            self._glyphs,
+            self._now,
+            self.strip,
         )
         if not glow or self._stale:
             return row_line(row, drawing)
@@ -175,6 +183,7 @@ class PodList(LineList):
         """The admin chose a row."""
         row = self.row
         self._key = row.key if row is not None else None
+        self.post_message(self.Moved())
 
     def on_click(self, event: events.Click) -> None:
         """Two clicks open the row."""
@@ -192,6 +201,7 @@ class PodList(LineList):
             self._key = row.key
         if self.model.fold(row.key.pod, folded):
             self._changed(True, self._now)
+            self.post_message(self.Moved())
 
     def action_fold_all(self) -> None:
         """Fold every pod, or unfold every one."""
