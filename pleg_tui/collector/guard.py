@@ -19,6 +19,8 @@ BEAT_S = 0.5
 """How often a live event loop says so."""
 STUCK_S = 2
 """A loop that has not run for this long ends the process."""
+STUCK_CODE = 1
+"""The exit code of that (faulthandler.dump_traceback_later)."""
 
 _PR_SET_PDEATHSIG = 1
 

@@ -104,7 +104,7 @@ class Lookups:
         async with self._slots:
             if self._watches.get(object_id) is not watch:
                 return  # a newer event, or the end, came while this waited its turn
-            state = await self._look(object_id, watch.at_least)
+            state = await self._look(object_id, watch)
         if self._watches.get(object_id) is not watch:
             return
         if state is None or state < watch.at_least:
@@ -112,22 +112,26 @@ class Lookups:
         else:
             del self._watches[object_id]
 
-    async def _look(self, object_id: str, at_least: ContainerState) -> ContainerState | None:
+    async def _look(self, object_id: str, watch: _Watch) -> ContainerState | None:
         """One attempt: the state that the CRI tells, None when it does not know the id."""
         is_sandbox = self._is_sandbox.get(object_id)
         if is_sandbox is not True:
             answer = await self._ask(container_request(object_id))
             if answer is not None:
-                self._is_sandbox[object_id] = False
+                self._learn(object_id, watch, is_sandbox=False)
                 send(self._outbox, Kind.CONTAINER_STATUS, answer)
                 return _container_state(answer)
         if is_sandbox is not False:
             answer = await self._ask(sandbox_request(object_id))
             if answer is not None:
-                self._is_sandbox[object_id] = True
+                self._learn(object_id, watch, is_sandbox=True)
                 send(self._outbox, Kind.SANDBOX_STATUS, answer)
-                return _sandbox_reached(answer, at_least)
+                return _sandbox_reached(answer, watch.at_least)
         return None
+
+    def _learn(self, object_id: str, watch: _Watch, *, is_sandbox: bool) -> None:
+        if self._watches.get(object_id) is watch:  # not removed meanwhile
+            self._is_sandbox[object_id] = is_sandbox
 
     async def _ask(self, request: tuple[str, bytes]) -> bytes | None:
         try:

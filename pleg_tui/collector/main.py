@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from pleg_tui import frames
 from pleg_tui.collector import guard
-from pleg_tui.collector.listing import listing
+from pleg_tui.collector.listing import FASTEST_S, listing
 from pleg_tui.collector.lookups import TIMEOUT_S, container_request, sandbox_request, send
 from pleg_tui.collector.options import Options
 from pleg_tui.collector.outbox import Outbox
@@ -26,8 +26,15 @@ from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean
 from pleg_tui.frames import Flag, Frame, FrameError, Kind
 
+FAULT = 70
+"""Exit code of a fault; 1 is the watchdog's own (faulthandler.dump_traceback_later)."""
 RETRY_MOST_S = 60.0
+RELIST_AGAIN_S = 5.0
 USAGE_S = 10.0
+STEADY_S = 10.0
+"""A connection that held for so long was a good one."""
+ASKED_AT_ONCE = 4
+"""Requests that are under way together, of each kind: the runtime has the kubelet to serve."""
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +44,14 @@ class Collector:
 
     def __init__(self, options: Options, requests_fd: int, frames_fd: int) -> None:
         self.options = options
-        self.outbox = Outbox(frames_fd)
+        self.outbox = Outbox(frames_fd, limit=options.buffer_bytes)
         self.session: Session | None = None
         self._ended = asyncio.Event()
         self._requests_fd = requests_fd
         self._reader = frames.Reader()
         self._answering: set[asyncio.Task[None]] = set()
+        self._slots = {False: asyncio.Semaphore(ASKED_AT_ONCE), True: asyncio.Semaphore(4)}
+        self._relisting = False
         self.outbox.on_recovered = self._relist_after_loss
         self.outbox.on_closed = self._ended.set
 
@@ -76,7 +85,7 @@ class Collector:
         await self._ended.wait()
 
     async def _stay_connected(self) -> None:
-        wait_s = 0.0
+        failures = 0
         reconnected = False
         while True:
             self._json(Kind.STREAM, {"state": "connecting"})
@@ -86,12 +95,17 @@ class Collector:
                 error = "the connection ended"
             except Broken as broken:
                 error = str(broken)
+            except Exception as fault:
+                log.exception("session")
+                error = clean(f"the collector has a fault ({type(fault).__name__}: {fault})", 300)
             finally:
                 self.session = None
             was_connected = session.connected
             reconnected = reconnected or was_connected
-            # At once, then 1, 2, 4 … 60 s.
-            wait_s = 0.0 if was_connected else min(max(wait_s * 2, 1.0), RETRY_MOST_S)
+            # At once, then 1, 2, 4 … 60 s; a connection that held for a while starts this anew.
+            failures = 0 if session.lived_s >= STEADY_S else failures
+            wait_s = min(2.0 ** (failures - 1), RETRY_MOST_S) if failures else 0.0
+            failures = min(failures + 1, 10)
             log.info("connection: %s; next try in %.0f s", error, wait_s)
             state = "lost" if was_connected else "connecting"
             self._json(Kind.STREAM, {"state": state, "error": error, "retry_s": wait_s})
@@ -110,14 +124,22 @@ class Collector:
             before = now
 
     def _relist_after_loss(self) -> None:
-        if self.session is not None and self.session.connected:
-            self._start(self._relist(int(Flag.RESYNC | Flag.RECONNECT)))
+        if not self._relisting:
+            self._relisting = True
+            self._start(self._relist())
 
-    async def _relist(self, flags: int) -> None:
+    async def _relist(self) -> None:
+        """List until it has worked, no faster than a relist; a new connection lists by itself."""
         session = self.session
-        if session is not None:
-            with contextlib.suppress(CallFailed):
-                await listing(session.runtime, flags)
+        try:
+            while session is not None and session is self.session and session.connected:
+                with contextlib.suppress(CallFailed):
+                    await listing(session.runtime, int(Flag.RESYNC | Flag.RECONNECT))
+                    return
+                await asyncio.sleep(RELIST_AGAIN_S)
+        finally:
+            await asyncio.sleep(FASTEST_S)
+            self._relisting = False
 
     def _start(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -154,9 +176,6 @@ class Collector:
         if session is None or not session.connected:
             self._error(frame.ref, object_id, "UNAVAILABLE", "nothing is connected")
             return
-        if op == "resync":
-            await self._relist(int(Flag.RESYNC))
-            return
         if op == "container":
             kind, call = Kind.CONTAINER_STATUS, container_request(object_id, verbose)
         elif op == "sandbox":
@@ -168,7 +187,8 @@ class Collector:
             self._error(frame.ref, object_id, "INVALID_ARGUMENT", f"no such request: {op}")
             return
         try:
-            answer = await session.runtime.call(*call, timeout_s=TIMEOUT_S)
+            async with self._slots[frame.ref == 0]:
+                answer = await session.runtime.call(*call, timeout_s=TIMEOUT_S)
         except CallFailed as error:
             if error.code == "NOT_FOUND":
                 send(self.outbox, Kind.GONE, object_id.encode(), frame.ref)
@@ -239,7 +259,7 @@ def main(argument: str) -> int:
         except Exception:
             log.exception("collector")
             print("the collector failed; --debug FILE tells why", file=sys.stderr)  # noqa: T201
-            return 1
+            return FAULT
     return 0
 
 

@@ -26,6 +26,8 @@ class Options:
     cri_deadline_s: float = 60.0
     """The server ends a CRI event stream after this long, whatever became of us."""
     containerd_deadline_s: float = 300.0
+    buffer_bytes: int = 8 << 20
+    """Held for a reader that is slow; about ten thousand events."""
     debug: str = ""
     """A file for the log; empty for none."""
 

@@ -10,23 +10,21 @@ from collections.abc import Callable
 from pleg_tui import frames
 from pleg_tui.frames import Kind
 
-LIMIT = 8 << 20
-"""Bytes held for a reader that is slow; about ten thousand events."""
-
 _BATCH = 256 << 10
-_KEPT = frozenset({Kind.HELLO, Kind.RUNTIME, Kind.STREAM, Kind.LOST, Kind.ERROR})
+_KEPT = frozenset({Kind.HELLO, Kind.RUNTIME, Kind.STREAM, Kind.LOST})
 """Never dropped: few, and the reader would misread everything without them."""
 
 
 class Outbox:
     """A queue in front of a non-blocking pipe.
 
-    When more than `limit` bytes wait, the oldest frames that may be dropped are, and are counted.
-    Once the reader has caught up, one LOST frame is sent and on_recovered is called, which is
-    expected to send a fresh listing.
+    When more than `limit` bytes wait, the oldest frames that may be dropped are, and are counted;
+    the newest listing is kept however large it is, since everything else can be had from it. Once
+    the reader has caught up, one LOST frame is sent and on_recovered is called, which is expected
+    to send a fresh listing.
     """
 
-    def __init__(self, fd: int, *, limit: int = LIMIT) -> None:
+    def __init__(self, fd: int, *, limit: int) -> None:
         self.on_recovered: Callable[[], None] | None = None
         self.on_closed: Callable[[], None] | None = None
         self.frames = 0
@@ -35,7 +33,10 @@ class Outbox:
         self._fd = fd
         self._limit = limit
         self._queue: deque[bytes] = deque()
-        self._queued = 0
+        self._kept: deque[bytes] = deque()  # older than all of the queue
+        self._newest_listing = b""
+        self._waiting = 0
+        self._droppable = 0  # bytes of the queue that may go
         self._partial = b""
         self._unsaid = 0
         self._scheduled = False
@@ -47,7 +48,7 @@ class Outbox:
     @property
     def buffered(self) -> int:
         """Bytes that wait for the reader."""
-        return self._queued + len(self._partial)
+        return self._waiting + len(self._partial)
 
     def put(self, frame: bytes) -> None:
         """Send one encoded frame, now or as soon as the reader takes it."""
@@ -55,29 +56,45 @@ class Outbox:
             return
         self.frames += 1
         self.bytes += len(frame)
+        if _kind(frame) == Kind.LISTING:
+            self._supersede(frame)
         self._queue.append(frame)
-        self._queued += len(frame)
-        if self._queued > self._limit:
+        self._waiting += len(frame)
+        self._droppable += 0 if self._stays(frame) else len(frame)
+        if self._droppable > self._limit:
             self._drop()
         if not self._scheduled and not self._writing:
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
+    def _stays(self, frame: bytes) -> bool:
+        return frame is self._newest_listing or _kind(frame) in _KEPT
+
+    def _supersede(self, listing: bytes) -> None:
+        """A newer listing has come: the one before it may go."""
+        before, self._newest_listing = self._newest_listing, listing
+        for frame in self._kept:
+            if frame is before:
+                self._kept.remove(frame)
+                self._waiting -= len(frame)
+                return
+        if any(frame is before for frame in self._queue):
+            self._droppable += len(before)
+
     def _drop(self) -> None:
-        kept: list[bytes] = []
-        while self._queue and self._queued > self._limit:
+        while self._queue and self._droppable > self._limit:
             frame = self._queue.popleft()
-            if _kind(frame) in _KEPT:
-                kept.append(frame)
+            if self._stays(frame):
+                self._kept.append(frame)
                 continue
-            self._queued -= len(frame)
+            self._waiting -= len(frame)
+            self._droppable -= len(frame)
             self.lost += 1
             self._unsaid += 1
-        self._queue.extendleft(reversed(kept))
 
     def _flush(self) -> None:
         self._scheduled = False
-        while self._partial or self._queue:
+        while self._partial or self._kept or self._queue:
             data = self._partial or self._batch()
             try:
                 written = os.write(self._fd, data)
@@ -101,11 +118,15 @@ class Outbox:
     def _batch(self) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while self._queue and size < _BATCH:
-            frame = self._queue.popleft()
+        while size < _BATCH and (self._kept or self._queue):
+            frame = (self._kept or self._queue).popleft()
+            if frame is self._newest_listing:
+                self._newest_listing = b""
+            elif not self._stays(frame):
+                self._droppable -= len(frame)
             parts.append(frame)
             size += len(frame)
-        self._queued -= size
+        self._waiting -= size
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _wait(self) -> None:
@@ -116,7 +137,9 @@ class Outbox:
     def _close(self) -> None:
         self._closed = True
         self._queue.clear()
-        self._queued = 0
+        self._kept.clear()
+        self._newest_listing = b""
+        self._waiting = self._droppable = 0
         self._partial = b""
         if self._writing:
             self._loop.remove_writer(self._fd)

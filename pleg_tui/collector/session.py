@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from pleg_tui import frames
@@ -29,6 +30,10 @@ SETTLE_S = 0.05
 """Between opening a stream and listing: no runtime confirms a subscription before an event."""
 CONFIRM_S = 2.0
 """Then one more listing, which closes the gap between the two for good."""
+
+RESYNC_ATTEMPTS = 3
+RESYNC_AGAIN_S = 5.0
+_GUARDED = "a CRI event stream had to be ended, so it is listed instead in this run"
 
 _SUBSCRIBE = ctd.SubscribeRequest(
     filters=['namespace==k8s.io,topic~="^/(tasks/(start|exit|oom)|containers/(create|delete))$"']
@@ -62,8 +67,14 @@ class Session:
         self.outbox = outbox
         self.runtime = Runtime(options.endpoint, outbox)
         self.connected = False
+        self._connected_at = 0.0
         self._flags = int(Flag.RECONNECT) if reconnected else 0
         self._lookups = Lookups(self.runtime, outbox)
+
+    @property
+    def lived_s(self) -> float:
+        """Seconds since it was connected; 0 when it never was."""
+        return time.monotonic() - self._connected_at if self.connected else 0.0
 
     async def run(self) -> None:
         """Until it breaks, or, for source "none", until one listing is told.
@@ -101,9 +112,9 @@ class Session:
             raise Broken(str(error)) from None
         if choice.source is Source.CRI and not self.options.allow_cri_events:
             guarded = traits.choose(version.runtime_name, version.runtime_version, "auto")
-            if guarded.source is Source.CRI:
-                guarded = traits.choose(version.runtime_name, version.runtime_version, "relist")
-            return guarded
+            if guarded.source is not Source.CRI:
+                return guarded
+            return replace(guarded, source=Source.RELIST, why=_GUARDED, warning="")
         return choice
 
     async def _live(
@@ -121,6 +132,7 @@ class Session:
             await listing(self.runtime, self._flags)
             self._tell_stream("connected", source)
             self.connected = True
+            self._connected_at = time.monotonic()
             if self.options.source == "none":
                 await asyncio.Event().wait()
             if stream is None:
@@ -181,10 +193,22 @@ class Session:
 
     async def _resync(self) -> None:
         await asyncio.sleep(CONFIRM_S)
-        await listing(self.runtime, int(Flag.RESYNC | Flag.CONFIRM))
+        await self._list_patiently(int(Flag.RESYNC | Flag.CONFIRM))
         while True:
             await asyncio.sleep(self.options.resync_s)
-            await listing(self.runtime, int(Flag.RESYNC))
+            await self._list_patiently(int(Flag.RESYNC))
+
+    async def _list_patiently(self, flags: int) -> None:
+        """A listing that fails is no reason to throw a good stream away; several are."""
+        for left in reversed(range(RESYNC_ATTEMPTS)):
+            try:
+                await listing(self.runtime, flags)
+            except CallFailed:
+                if not left:
+                    raise
+                await asyncio.sleep(RESYNC_AGAIN_S)
+            else:
+                return
 
     def _tell_runtime(
         self, version: cri.VersionResponse, source: Source, why: str, warning: str

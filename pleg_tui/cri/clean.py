@@ -13,10 +13,16 @@ MAX_LENGTH = 4096
 """Characters kept of one string; a label may hold 64 KiB, which no screen shows."""
 
 
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10)))
+)
+"""Printable by Unicode's word, but unseen: fillers, joiners, variation selectors."""
+
+
 def _visible(character: str) -> str:
     if character.isprintable():
-        return character
-    if character.isspace() and ord(character) > 0x7F:
+        return "\ufffd" if character in _INVISIBLE else character
+    if character.isspace() and ord(character) > 0x9F:
         return " "
     code = ord(character)
     if code < 0x20:
@@ -32,7 +38,7 @@ def clean(text: str, limit: int = MAX_LENGTH) -> str:
     """
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text)):
         return text
     return "".join(map(_visible, text))
 

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean, clean_name
-from pleg_tui.cri.wire import parse
+from pleg_tui.cri.wire import WireError, parse
 from pleg_tui.model import NO_LABELS, Container, ContainerState, Sandbox, SandboxState
 
 POD_NAME = "io.kubernetes.pod.name"
@@ -204,7 +204,8 @@ def cri_event(data: bytes) -> CriEvent:
 
 
 def _nanoseconds(timestamp: Any) -> int:
-    return int(timestamp.seconds) * 1_000_000_000 + int(timestamp.nanos)
+    time = int(timestamp.seconds) * 1_000_000_000 + int(timestamp.nanos)
+    return time if 0 <= time < 1 << 63 else 0
 
 
 def containerd_event(data: bytes) -> ContainerdEvent | None:
@@ -245,7 +246,10 @@ def as_json(kind: type[Any], data: bytes) -> dict[str, Any]:
     info = tree.get("info")
     if isinstance(info, dict):
         tree["info"] = {key: _maybe_json(value) for key, value in info.items()}
-    cleaned = _clean_tree(tree)
+    try:
+        cleaned = _clean_tree(tree)
+    except RecursionError:
+        raise WireError("it is nested too deeply") from None
     assert isinstance(cleaned, dict)  # noqa: S101 - a dict stays a dict
     return cleaned
 
@@ -253,7 +257,7 @@ def as_json(kind: type[Any], data: bytes) -> dict[str, Any]:
 def _maybe_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from pleg_tui import frames
+from pleg_tui.collector import guard
 from pleg_tui.collector.options import Options
 from pleg_tui.cri import decode
 from pleg_tui.cri import runtime_pb2 as cri
@@ -26,6 +27,9 @@ ASK_TIMEOUT_S = 8.0
 DETAILS_PER_BEAT = 5
 DETAILS_BEAT_S = 0.025
 """Details are looked up at 200 a second at most: a busy runtime has the kubelet to serve."""
+OUTSTANDING = 20
+"""Look-ups on their way together; when the runtime is slow, there is no hurry."""
+NOTICES = 1000
 _READ = 1 << 16
 _STEADY_S = 60.0
 """A collector that lived this long starts the count of restarts anew."""
@@ -50,7 +54,7 @@ class LiveFeed:
         self._story = Story()
         self._health = Health()
         self._health_seen: Health | None = None
-        self._notices: list[Notice] = []
+        self._notices: deque[Notice] = deque(maxlen=NOTICES)
         self._process: CollectorProcess | None = None
         self._reader = frames.Reader()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -78,6 +82,7 @@ class LiveFeed:
             events=story.events,
             lost=self._lost + story.untaken,
             missed=story.missed,
+            unreadable=story.unreadable,
             lag_ms=lag,
         )
 
@@ -97,7 +102,8 @@ class LiveFeed:
     def take(self) -> Delta:
         """What changed since the last call."""
         told = self._story.take()
-        notices, self._notices = tuple(self._notices), []
+        notices = tuple(self._notices)
+        self._notices.clear()
         health = self._health is not self._health_seen
         self._health_seen = self._health
         self._dirty = False
@@ -214,6 +220,8 @@ class LiveFeed:
 
     def _take_in(self, frame: Frame) -> None:
         kind = frame.kind
+        if kind == Kind.HELLO and frame.json().get("version") != frames.VERSION:
+            raise FrameError("the collector speaks another version of the frames")
         if kind == Kind.RUNTIME:
             self._runtime(frame)
         elif kind == Kind.STREAM:
@@ -271,22 +279,24 @@ class LiveFeed:
         if process is None or self._loop is None:
             return
         lived = time.monotonic() - self._started_at
-        process.close(wait_s=0.2)
+        code = process.close(wait_s=0.2)
         self._fail_asked("the collector was started anew")
-        # Whatever ended it, a stream of this kind has proven unsafe here: containerd's own is not.
-        self._allow_cri = False
+        # Ended because it did not read, by the watch here or by its own watchdog; one that was
+        # asleep together with us has proven nothing.
+        guarded = process.killed or (code == guard.STUCK_CODE and not process.slept)
+        why = _GUARDED if guarded else "the collector had ended and was started anew"
+        if guarded:
+            self._allow_cri = False
         self._quick_ends = 0 if lived > _STEADY_S else self._quick_ends + 1
         wait_s = 0.0
         if self._quick_ends > 1:
             wait_s = min(2.0 ** (self._quick_ends - 2), _RESTART_MOST_S)
         phase = Phase.CONNECTING if self._health.runtime is None else Phase.LOST
         if self._health.phase is Phase.LIVE:
-            self._notices.append(
-                Notice("lost", time.time_ns(), self._health.source, error=_GUARDED)
-            )
+            self._notices.append(Notice("lost", time.time_ns(), self._health.source, error=why))
         self._set_health(
             phase=phase,
-            error="the collector ended and is started anew",
+            error=why,
             retry_at=time.monotonic() + wait_s,
             restarts=self._health.restarts + 1,
             collector_pid=None,
@@ -297,7 +307,17 @@ class LiveFeed:
     def _restart(self) -> None:
         if self._stopped:
             return
-        self.spawn()
+        try:
+            self.spawn()
+        except OSError as error:
+            self._quick_ends += 1
+            wait_s = min(2.0**self._quick_ends, _RESTART_MOST_S)
+            self._set_health(
+                error=f"no collector can be started: {error.strerror}",
+                retry_at=time.monotonic() + wait_s,
+            )
+            self._later("restart", wait_s, self._restart)
+            return
         self._attach()
         self._tell()
 
@@ -379,6 +399,8 @@ class LiveFeed:
         for _ in range(min(DETAILS_PER_BEAT, len(details))):
             op = "sandbox" if self._story.state.is_sandbox(details[0]) else "container"
             request = {"op": op, "id": details[0]}
+            if self._story.outstanding >= OUTSTANDING:
+                break
             if not process.request(frames.encode_json(Kind.REQUEST, request)):
                 break
             details.popleft()
@@ -398,5 +420,4 @@ class LiveFeed:
             return
         self._dirty = True
         if self.on_dirty is not None:
-            with contextlib.suppress(RuntimeError):
-                self.on_dirty()
+            self.on_dirty()

@@ -21,6 +21,8 @@ from pleg_tui.collector.options import Options
 
 SILENCE_S = 2.0
 """A collector silent for this long is killed, so that nothing waits for us much longer."""
+START_S = 30.0
+"""How long a collector may take until its first beat."""
 _POLL_MS = 500
 _SLEPT_S = 1.5
 """When one poll took longer than this, we were the one who slept: the child is given new time."""
@@ -28,11 +30,17 @@ _PIPE_SIZE = 1 << 20
 
 
 class CollectorProcess:
-    """One run of the collector. Make it in the main thread: the child dies with that thread."""
+    """One run of the collector. Make it in the main thread: the child dies with that thread.
+
+    Raises:
+        OSError: no process could be started.
+    """
 
     def __init__(self, options: Options) -> None:
         self.killed = False
         """True once the watch had to kill it."""
+        self.slept = False
+        """True once we ourselves had been stopped for a while."""
         request_read, self.requests_fd = os.pipe()
         self.frames_fd, frame_write = os.pipe()
         self._heartbeat_fd, beat_write = os.pipe()
@@ -55,10 +63,15 @@ class CollectorProcess:
                 start_new_session=True,
                 env=_environment(),
             )
+        except OSError:
+            for fd in (self.requests_fd, self.frames_fd, self._heartbeat_fd):
+                os.close(fd)
+            raise
         finally:
             for fd in (request_read, frame_write, beat_write):
                 os.close(fd)
         os.set_blocking(self.frames_fd, False)
+        os.set_blocking(self.requests_fd, False)
         self._watch = threading.Thread(target=self._guard, name="collector-watch", daemon=True)
         self._watch.start()
 
@@ -83,26 +96,30 @@ class CollectorProcess:
             code = self._process.wait(wait_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            code = self._process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self._process.wait(1.0)
+            return -signal.SIGKILL
         self._watch.join(1.0)
         return code
 
     def _guard(self) -> None:
         poll = select.poll()
         poll.register(self._heartbeat_fd, select.POLLIN)
-        heard = time.monotonic()
+        # Nothing can be subscribed before the first beat; starting may take long on a busy node.
+        heard, silence_s = time.monotonic(), START_S
         try:
             while True:
                 asleep = time.monotonic()
                 ready = poll.poll(_POLL_MS)
                 now = time.monotonic()
+                if now - asleep > _SLEPT_S:
+                    self.slept = True
+                    heard = now
                 if ready:
                     if not os.read(self._heartbeat_fd, 4096):
                         return  # the child has ended
-                    heard = now
-                elif now - asleep > _SLEPT_S:
-                    heard = now
-                elif now - heard > SILENCE_S:
+                    heard, silence_s = now, SILENCE_S
+                elif now - heard > silence_s:
                     self.killed = True
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(self._process.pid, signal.SIGKILL)

@@ -115,6 +115,7 @@ class Story:
         self.details: deque[str] = deque()
         """Ids of which something is not known: worth a look-up."""
         self._lingering: dict[str, int] = {}
+        self._first = True
         self._baseline = True
         self._opened = 0
         self._told = Told()
@@ -135,6 +136,11 @@ class Story:
         return bool(told.events or told.changed or told.removed or told.transitions)
 
     @property
+    def outstanding(self) -> int:
+        """Look-ups that were asked for and have not been answered."""
+        return max(len(self._asked_details) - len(self.details), 0)
+
+    @property
     def holding(self) -> bool:
         """True while events wait for their names."""
         return bool(self._held)
@@ -143,6 +149,8 @@ class Story:
         """A connection was made; what happened before mono is replayed, not new."""
         self.source = source
         self._opened = mono
+        self._baseline = True
+        self.postpone_details()
         coverage = CRIO if runtime_name == "cri-o" else CONTAINERD
         if source is Source.RELIST:
             coverage = NOTHING
@@ -176,6 +184,9 @@ class Story:
                 self._release(sandbox.id)
         elif frame.kind == Kind.LISTING:
             self._listing(frame)
+        elif frame.kind == Kind.ERROR:
+            # It may be asked again: the next listing finds what is still not known.
+            self._asked_details.discard(str(frame.json().get("id", "")))
         elif frame.kind == Kind.GONE:
             gone = frame.payload.decode("utf-8", "replace")
             self._asked_details.discard(gone)
@@ -202,9 +213,10 @@ class Story:
             steps = self._held[object_id]
             if all(step.container_state in _NEVER_RAN for step in steps):
                 # Made and unmade below the CRI, which never knew it: a sandbox that failed.
-                del self._held[object_id]
+                for step in self._held.pop(object_id):
+                    self._note(step, is_sandbox=False, reason="")
             else:
-                self._release(object_id, named=False)
+                self._release(object_id)
         self.state.forget(mono)
         return missed
 
@@ -239,8 +251,10 @@ class Story:
     def _listing(self, frame: Frame) -> None:
         asked, sandboxes, containers = frames.unpack_listing(frame.payload)
         listed = decode.listing(sandboxes, containers)
-        # What the confirming second look finds was on its way: it is known, but was not missed.
-        baseline = self._baseline or bool(frame.flags & Flag.CONFIRM)
+        # What a new connection, our own loss or the confirming second look makes us find was not
+        # missed: the runtime did send it, or nobody was there to be told.
+        first, self._first = self._first, False
+        baseline = self._baseline or bool(frame.flags & (Flag.CONFIRM | Flag.RECONNECT))
         self._baseline = False
         before = len(self._told.transitions)
         self.collect()
@@ -251,7 +265,7 @@ class Story:
         for container in listed[1]:
             self._want_details(container.id)
         if self.source is Source.RELIST:
-            if frame.flags & Flag.RESYNC:
+            if not first:
                 self._tell_found(self._told.transitions[before:], frame)
             return
         for sandbox in listed[0]:
@@ -367,12 +381,25 @@ class Story:
             return
         self._step(step)
 
-    def _release(self, object_id: str, named: bool = True) -> None:
+    def _release(self, object_id: str) -> None:
         steps = self._held.pop(object_id, None)
         for step in steps or ():
-            self._step(step, named)
+            self._step(step)
 
-    def _step(self, step: _Step, named: bool = True) -> None:
+    def _note(self, step: _Step, *, is_sandbox: bool, reason: str) -> None:
+        """Have the live state know that this step was announced."""
+        self.state.apply_event(
+            step.id,
+            is_sandbox=is_sandbox,
+            state=step.sandbox_state if is_sandbox else step.container_state,
+            at=step.at,
+            mono=step.mono,
+            wall=step.wall,
+            exit_code=None if is_sandbox else step.exit_code,
+            reason=reason if step.container_state is ContainerState.EXITED else "",
+        )
+
+    def _step(self, step: _Step) -> None:
         is_sandbox = bool(self.state.is_sandbox(step.id))
         if step.source is Source.RELIST:
             step = self._completed(step)
@@ -384,17 +411,7 @@ class Story:
             self._tell(step, EventType.CONTAINER_OOM, identity, _OOM)
             return
         reason = _OOM if step.id in self._oomed and not is_sandbox else ""
-        if named:
-            self.state.apply_event(
-                step.id,
-                is_sandbox=is_sandbox,
-                state=step.sandbox_state if is_sandbox else step.container_state,
-                at=step.at,
-                mono=step.mono,
-                wall=step.wall,
-                exit_code=None if is_sandbox else step.exit_code,
-                reason=reason if step.container_state is ContainerState.EXITED else "",
-            )
+        self._note(step, is_sandbox=is_sandbox, reason=reason)
         if is_sandbox:
             self._tell(step, _SANDBOX_EVENTS[step.sandbox_state], identity, "")
             return

@@ -73,6 +73,8 @@ class Health:
     """Events that the runtime never sent: a resync found what they should have announced."""
     lag_ms: float | None = None
     """From happening to being received, of the newest event that was not replayed."""
+    unreadable: int = 0
+    """Messages from the runtime that could not be understood."""
     restarts: int = 0
     """How often the guard had to start a new collector."""
     collector_pid: int | None = None

@@ -40,7 +40,7 @@ def event(number: int, size: int = 100) -> bytes:
 
 
 async def test_a_reader_that_keeps_up_gets_all_in_order(pipe: tuple[int, int]) -> None:
-    outbox = Outbox(pipe[1])
+    outbox = Outbox(pipe[1], limit=1 << 20)
     for number in range(500):
         outbox.put(event(number))
     got = await drain(pipe[0])
@@ -69,7 +69,7 @@ async def test_a_slow_reader_loses_the_oldest_and_is_told(pipe: tuple[int, int])
 
 
 async def test_a_reader_that_is_gone_ends_it(pipe: tuple[int, int]) -> None:
-    outbox = Outbox(pipe[1])
+    outbox = Outbox(pipe[1], limit=1 << 20)
     closed = []
     outbox.on_closed = lambda: closed.append(True)
     os.close(pipe[0])
@@ -78,3 +78,19 @@ async def test_a_reader_that_is_gone_ends_it(pipe: tuple[int, int]) -> None:
     assert closed == [True]
     outbox.put(event(2))
     assert outbox.buffered == 0
+
+
+async def test_the_newest_listing_arrives_however_large_it_is(pipe: tuple[int, int]) -> None:
+    outbox = Outbox(pipe[1], limit=10_000)
+    recovered = []
+    outbox.on_recovered = lambda: recovered.append(True)
+    for size in (400_000, 500_000, 600_000):
+        outbox.put(frames.encode(Kind.LISTING, b"l" * size))
+    got = await drain(pipe[0])
+    assert [len(f.payload) for f in got if f.kind == Kind.LISTING][-1] == 600_000
+    recovered.clear()
+    outbox.put(frames.encode(Kind.LISTING, b"l" * 700_000))
+    outbox.put(event(1))
+    got = await drain(pipe[0])
+    assert [f.kind for f in got] == [Kind.LISTING, Kind.EVENT_CRI]
+    assert not recovered, "a large listing alone is no loss"

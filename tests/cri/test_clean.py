@@ -18,6 +18,8 @@ from pleg_tui.cri.clean import MAX_LENGTH, clean
         ("\x9b31m", "\ufffd31m"),
         ("user\u202etxt.exe", "user\ufffdtxt.exe"),
         ("a\u200bb\ufeffc", "a\ufffdb\ufffdc"),
+        ("pay\u3164ments\ufe0f\u034f", "pay\ufffdments\ufffd\ufffd"),
+        ("a\x85b", "a\ufffdb"),
         ("a\u00a0b\u3000c", "a b c"),
         ("\ud800", "\ufffd"),
         ("x[/]y [@click=app.quit]", "x[/]y [@click=app.quit]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import subprocess
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from pleg_tui.collector.options import Options as Orders
 from pleg_tui.feed.live import LiveFeed
 from pleg_tui.feed.types import AskError, Phase, Settings, SourceChoice
 from pleg_tui.model import ContainerState, Source
+from pleg_tui.sim.faults import Failure
 from pleg_tui.sim.options import Options
 from pleg_tui.sim.server import Simulator
 
@@ -187,19 +190,82 @@ async def test_a_runtime_that_restarts_is_found_again_with_the_state_right() -> 
             await until(lambda: "resynced" in lost)
 
 
-async def test_a_reader_that_slept_is_right_again_and_knows_what_it_lost() -> None:
-    async with Simulator(Options(pods=8, churn=0, manual=True)) as simulator:
+async def test_a_reader_that_slept_is_right_again_and_knows_what_it_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    orders = functools.partial(Orders, buffer_bytes=50_000)
+    monkeypatch.setattr("pleg_tui.feed.live.Options", orders)
+    async with Simulator(Options(pods=8, churn=4, manual=True)) as simulator:
         async with following(Settings(simulator.endpoint)) as feed:
             await until(lambda: feed.health.phase is Phase.LIVE and bool(feed.pods))
             process = feed._process
             assert process is not None
             loop = asyncio.get_running_loop()
             loop.remove_reader(process.frames_fd)  # the screen is stuck or asleep
-            await simulator.step(4000)
-            await asyncio.sleep(0.5)
+            await simulator.step(6000)
+            await asyncio.sleep(1.0)
             loop.add_reader(process.frames_fd, feed._readable)
             after = await truth(simulator)
-            await until(lambda: states(feed) == after)
+            await until(lambda: states(feed) == after, 20)
+            await until(lambda: feed.health.lost > 0)
+            assert feed.health.lost > 0
+            assert feed.health.missed == 0, "what we lost, the runtime did send"
+
+
+async def test_a_collector_that_starts_slowly_is_given_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(3.5)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with Simulator(Options(churn=0, manual=True)) as simulator:
+        async with following(Settings(simulator.endpoint)) as feed:
+            await until(lambda: feed.health.phase is Phase.LIVE, 20)
+            assert feed.health.restarts == 0
+
+
+async def test_on_crio_a_guard_that_acted_says_why_it_lists_now() -> None:
+    async with Simulator(Options(flavour="crio", churn=0, manual=True)) as simulator:
+        async with following(Settings(simulator.endpoint)) as feed:
+            await until(lambda: feed.health.source is Source.CRI)
+            assert feed.health.collector_pid is not None
+            os.kill(feed.health.collector_pid, signal.SIGSTOP)
+            await until(lambda: feed.health.source is Source.RELIST)
+            assert feed.health.why.startswith("a CRI event stream had to be ended")
+            assert "stay closed" in feed.health.warning
+
+
+async def test_a_collector_that_was_killed_by_someone_else_proves_nothing() -> None:
+    async with Simulator(Options(flavour="crio", churn=0, manual=True)) as simulator:
+        async with following(Settings(simulator.endpoint)) as feed:
+            await until(lambda: feed.health.source is Source.CRI)
+            assert feed.health.collector_pid is not None
+            os.kill(feed.health.collector_pid, signal.SIGKILL)
+            await until(lambda: feed.health.restarts == 1 and feed.health.phase is Phase.LIVE)
+            assert feed.health.source is Source.CRI
+            assert feed.health.warning == ""
+
+
+async def test_connections_that_break_at_once_are_not_hammered() -> None:
+    async with Simulator(Options(churn=0, manual=True)) as simulator:
+        simulator.faults.end_after = 1
+        simulator.faults.end_with = Failure("INTERNAL")
+        async with following(Settings(simulator.endpoint)) as feed:
+            connected: list[str] = []
+            end = time.monotonic() + 4
+            while time.monotonic() < end:
+                await simulator.step(1)
+                await asyncio.sleep(0.05)
+                connected += [n.state for n in feed.take().notices if n.state == "connected"]
+            assert 1 <= len(connected) <= 5
+
+
+async def test_look_ups_are_few_at_once_however_slow_the_runtime() -> None:
+    async with Simulator(Options(pods=60, churn=0, manual=True)) as simulator:
+        simulator.faults.hang.add("ContainerStatus")
+        async with following(Settings(simulator.endpoint)) as feed:
+            await until(lambda: feed.health.phase is Phase.LIVE and bool(feed.pods))
+            await asyncio.sleep(1.0)
+            assert 0 < feed._story.outstanding <= 25
 
 
 async def test_a_stopped_collector_is_ended_and_cri_events_stay_closed() -> None:

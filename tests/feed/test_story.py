@@ -380,3 +380,40 @@ def test_what_nobody_takes_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatc
     assert len(events) <= 100
     assert node.story.untaken + len(events) == 500
     assert events[-1].seq == 500, "the newest are kept"
+
+
+def test_a_look_up_that_failed_is_asked_again_at_the_next_listing() -> None:
+    node = Node()
+    node.listing(["s"], {"dead": 3})
+    node.story.details.clear()
+    node._frame(Kind.ERROR, b'{"id":"dead","code":"DEADLINE_EXCEEDED","message":""}')
+    node.listing(["s"], {"dead": 3}, Flag.RESYNC)
+    assert list(node.story.details) == ["dead"]
+
+
+def test_what_our_own_loss_or_a_reconnection_hid_was_not_missed() -> None:
+    node = Node()
+    node.listing(["s"], {"c": 2})
+    node.listing(["s"], {"c": 3}, Flag.RESYNC | Flag.RECONNECT)
+    node.story.connected(Source.CONTAINERD, "containerd", node.mono)
+    node.listing(["s"], {"c": 3, "d": 2})
+    assert node.later(SETTLE_NS + S) == 0
+
+
+def test_events_whose_look_ups_came_too_late_were_not_missed() -> None:
+    node = Node()
+    node.listing(["s"], {})
+    node.containerd("/containers/create", "c")
+    node.containerd("/tasks/start", "c")
+    node.later(HOLD_NS + S)
+    node.listing(["s"], {"c": 2}, Flag.RESYNC)
+    assert node.later(SETTLE_NS + S) == 0
+
+
+def test_after_a_reconnection_a_relist_tells_what_changed_meanwhile() -> None:
+    node = Node(Source.RELIST)
+    node.listing(["s"], {"c": 1})
+    node.told()
+    node.story.connected(Source.RELIST, "containerd", node.mono)
+    node.listing([], {}, Flag.RECONNECT)
+    assert node.types() == [E.SANDBOX_REMOVED, E.CONTAINER_REMOVED]
