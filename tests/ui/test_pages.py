@@ -52,7 +52,7 @@ async def test_all_about_a_container(
         assert "OOMKilled (exit 137)" in stage.text()
         await stage.press("y")
         await stage.press("G")
-        assert 'runtimeSpec' in stage.text()
+        assert "runtimeSpec" in stage.text()
         await stage.press("escape")
         assert "PASSWORD" in stage.text()
         await stage.press("q")

@@ -6,6 +6,7 @@ styles' names are those that widgets.painting knows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.cells import chop_cells
@@ -90,3 +91,9 @@ def wrap(line: Line, width: int) -> list[Line]:
         start = lead if first else (Part(" " * indent),)
         folded.append((*start, Part(piece, style)))
     return folded
+
+
+def note_row(lines: Sequence[Line], row: int, width: int) -> Line:
+    """One row of lines folded to this width; an empty line behind their end."""
+    rows = [part for line in lines for part in wrap(line, width)] if row >= 0 else []
+    return rows[row] if row < len(rows) and row >= 0 else ()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -14,7 +16,7 @@ from pleg_tui.feed.types import AskError
 from pleg_tui.model import Container, Pod
 from pleg_tui.node.logs import NO_PATH
 from pleg_tui.ui.content.details import log_directory
-from pleg_tui.ui.content.lines import Item, Line, Part, wrap
+from pleg_tui.ui.content.lines import Item, Line, Part
 from pleg_tui.ui.content.log_buffer import Entry, text_of
 from pleg_tui.ui.content.logs import stamp_text
 from pleg_tui.ui.content.text import count, short, tidy
@@ -75,16 +77,12 @@ class LogScreen(SearchPage):
     def body(self) -> ComposeResult:
         """What may be chosen, and the log."""
         yield Bar(self._options_line, id="log-options")
-        yield LogPane(self.tui.glyphs, id="text")
+        self.pane = LogPane(self.tui.glyphs, id="text")
+        yield self.pane
 
     def target(self) -> Target:
         """What this page is about."""
         return self._pod, self._container
-
-    @property
-    def pane(self) -> LogPane:
-        """The log."""
-        return self.query_one(LogPane)
 
     def on_mount(self) -> None:
         """Read it."""
@@ -238,18 +236,17 @@ class LogScreen(SearchPage):
         if len(self.pane.buffer):
             return
         lines: list[Line] = []
-        width = max(self.pane.window.width, 20)
         if self._waiting:
             lines = [(Part(" Reading …", "dim"),)]
         elif self._why:
             text = f"{self._why[:1].upper()}{self._why[1:]}."
-            lines = wrap((Part(" "), Part(tidy(text), "warn")), width)
+            lines = [(Part(" "), Part(tidy(text), "warn"))]
         elif self._since in (Since.TAIL, Since.HEAD):
             lines = [(Part(" Nothing was logged yet.", "dim"),)]
         else:
             lines = [(Part(f" Nothing was logged in the last {self._since.label}.", "dim"),)]
         if self._path and not self._waiting:
-            lines = [*lines, *wrap((Part(" "), Part(tidy(self._path), "dim")), width)]
+            lines.append((Part(" "), Part(tidy(self._path), "dim")))
         self.pane.note(lines)
 
     @on(LogPane.AtTop)
@@ -357,7 +354,7 @@ class LogScreen(SearchPage):
         pod, container = self._pod, self._container
         moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(self.tui.now() // 1_000_000_000))
         which = "-previous" if self._previous else ""
-        name = f"{pod.namespace}_{pod.name}_{container.name}{which}-{moment}.log"
+        name = f"{pod.name}_{container.name}{which}-{moment}.log"
 
         def lines() -> list[str]:
             told = []
@@ -374,4 +371,11 @@ class LogScreen(SearchPage):
         except SaveError as error:
             self.say(str(error), "warn")
         else:
-            self.say(f"saved {count(len(entries), 'line')} in {path}")
+            self.say(f"{count(len(entries), 'line')} in {from_home(path)}")
+
+
+def from_home(path: Path) -> str:
+    """The path with ~ for the home folder."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path's own raises where there is none
+    text = str(path)
+    return f"~{text.removeprefix(home)}" if home != "/" and text.startswith(f"{home}/") else text

@@ -60,6 +60,9 @@ class Page(PlegScreen):
     def _title_line(self, width: int) -> Line:
         if self._message is not None:
             message = self._message[0]
+            if cells(message.text) > width // 2:  # it has the line to itself
+                text = cut_middle(message.text, width - 2, self.tui.glyphs.cut)
+                return bar_line([Item((Part(text, message.style),))], [], width)
             right = [Item((Part(message.text, message.style),))]
         else:
             right = self.facts()

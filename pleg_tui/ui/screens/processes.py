@@ -12,13 +12,13 @@ from textual.binding import Binding, BindingType
 from pleg_tui.model import Container, ContainerState, Pod
 from pleg_tui.node.cgroups import CgroupIndex
 from pleg_tui.node.processes import Process, Processes, read_processes
-from pleg_tui.ui.content.lines import Item, Line, Part, wrap
+from pleg_tui.ui.content.lines import Item, Line, Part, note_row
 from pleg_tui.ui.content.process_lines import branches, heading, process_line, shares
 from pleg_tui.ui.content.text import count
 from pleg_tui.ui.screens.looking import LookingScreen, Target
 from pleg_tui.ui.screens.page import Page
 from pleg_tui.ui.widgets.bar import Bar
-from pleg_tui.ui.widgets.line_list import BLANK, LineList
+from pleg_tui.ui.widgets.line_list import LineList
 
 PERIOD_S = 2.0
 _STEPS = 20
@@ -54,8 +54,7 @@ class ProcessList(LineList):
 
     def filler(self, y: int) -> Line:
         """Below them: why not all, or none, are shown."""
-        place = y - self.count
-        return self._note[place] if 0 <= place < len(self._note) else BLANK
+        return note_row(self._note, y - self.count, self.window.width)
 
 
 class ProcessScreen(Page, LookingScreen):
@@ -89,7 +88,8 @@ class ProcessScreen(Page, LookingScreen):
     def body(self) -> ComposeResult:
         """The columns' names and the list."""
         yield Bar(heading, id="process-heading")
-        yield ProcessList(id="text")
+        self._list = ProcessList(id="text")
+        yield self._list
 
     def target(self) -> Target:
         """What this page is about."""
@@ -149,7 +149,7 @@ class ProcessScreen(Page, LookingScreen):
         return found
 
     def _draw(self) -> None:
-        pane = self.query_one(ProcessList)
+        pane = self._list
         width = max(pane.window.width, 40)
         glyphs = self.tui.glyphs
         drawn = branches(self._found.processes, glyphs)
@@ -158,7 +158,7 @@ class ProcessScreen(Page, LookingScreen):
             for process, branch in zip(self._found.processes, drawn, strict=True)
         ]
         why = self._why()
-        note = [(), *wrap((Part(" "), Part(why, "warn")), width)] if why else []
+        note: list[Line] = [(), (Part(" "), Part(why, "warn"))] if why else []
         pane.show(self._found.processes, lines, note)
         self.check_bars()
 
@@ -185,6 +185,6 @@ class ProcessScreen(Page, LookingScreen):
 
     def action_copy(self, what: str) -> None:
         """Copy the pid or the command under the cursor."""
-        process = self.query_one(ProcessList).chosen
+        process = self._list.chosen
         if process is not None:
             self.tui.copy(str(process.pid) if what == "pid" else process.command)

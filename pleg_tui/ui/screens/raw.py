@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.model import Container, Pod
-from pleg_tui.ui.content.lines import Item, Line, Part, wrap
+from pleg_tui.ui.content.lines import Item, Line, Part
 from pleg_tui.ui.content.text import cut_middle, fit, tidy
 from pleg_tui.ui.screens.page import LookUp, Page, SearchPage, found_item
 from pleg_tui.ui.widgets.bar import Bar
@@ -137,7 +137,7 @@ class RawScreen(TreePage, LookUp):
                 self.say(*self._note)
         else:
             note = (Part(" "), Part(tidy(self._note[0]), self._note[1]))
-            pane.note(wrap(note, max(pane.size.width, 20)))
+            pane.note([note])
 
 
 class ValueTree(TreePage):

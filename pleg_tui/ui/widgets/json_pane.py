@@ -12,7 +12,7 @@ from textual.message import Message
 from pleg_tui.ui.content.finding import MATCH, MATCH_HERE, mark, next_of, pattern
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.json_tree import JsonTree
-from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.content.lines import Line, note_row
 from pleg_tui.ui.widgets.line_list import BLANK, LineList
 
 
@@ -80,9 +80,7 @@ class JsonPane(LineList):
 
     def filler(self, y: int) -> Line:
         """While there is no answer: why."""
-        if self.tree_shown is None and y < len(self._note):
-            return self._note[y]
-        return BLANK
+        return note_row(self._note, y, self.window.width) if self.tree_shown is None else BLANK
 
     def moved(self) -> None:
         """The admin moved."""

@@ -9,7 +9,7 @@ from textual.message import Message
 from pleg_tui.node.log_format import LogLine
 from pleg_tui.ui.content.finding import MATCH, MATCH_HERE, mark, next_of, pattern
 from pleg_tui.ui.content.glyphs import Glyphs
-from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.content.lines import Line, Part, note_row
 from pleg_tui.ui.content.log_buffer import Entry, LogBuffer, RowMap, text_of
 from pleg_tui.ui.content.logs import log_rows, rows_of
 from pleg_tui.ui.content.text import fit
@@ -59,7 +59,7 @@ class LogPane(LineList):
         self.here = None
         self.unseen = 0
         self.following = self.may_follow = following
-        self.count = 0
+        self._set_count()
         self._scroll(0)
 
     def note(self, lines: Sequence[Line]) -> None:
@@ -89,7 +89,7 @@ class LogPane(LineList):
             for number in [number for number in self._kept if number < buffer.first]:
                 del self._kept[number]
         top = round(self.scroll_y)
-        self.count = self._rows.rows
+        self._set_count()
         if self.following:
             self._scroll(self.max_scroll_y)
         else:
@@ -105,7 +105,7 @@ class LogPane(LineList):
         if taken:
             top = round(self.scroll_y)
             self._measure()
-            self.count = self._rows.rows
+            self._set_count()
             self._scroll(top + self._rows.rows - before)
             self.repaint()
         return taken
@@ -124,7 +124,7 @@ class LogPane(LineList):
         number = self._rows.line_of(round(self.scroll_y))[0] if self._rows.rows else None
         self._kept.clear()
         self._measure()
-        self.count = self._rows.rows
+        self._set_count()
         if self.following:
             self._scroll(self.max_scroll_y)
         elif number is not None:
@@ -157,7 +157,7 @@ class LogPane(LineList):
 
     def filler(self, y: int) -> Line:
         """While there is no line: why."""
-        return self._note[y] if not self.count and y < len(self._note) else BLANK
+        return note_row(self._note, y, self.window.width) if not self.count else BLANK
 
     def seen_text(self) -> str:
         """The lines that are on the screen, whole."""
@@ -249,7 +249,8 @@ class LogPane(LineList):
         if self._moving or round(old_value) == round(new_value):
             return
         if new_value < old_value:
-            self._set_following(False)
+            if round(new_value) < self.max_scroll_y:  # else only the window has grown
+                self._set_following(False)
             if round(new_value) == 0:
                 self.post_message(self.AtTop())
         elif round(new_value) >= self.max_scroll_y:
@@ -263,6 +264,13 @@ class LogPane(LineList):
     def on_resize(self) -> None:
         """Another size."""
         self.relayout()
+
+    def _set_count(self) -> None:
+        self._moving = True
+        try:
+            self.count = self._rows.rows
+        finally:
+            self._moving = False
 
     def _scroll(self, row: int) -> None:
         """Scroll by this program's own will."""
