@@ -103,8 +103,13 @@ def opened() -> Opener:
 
     @asynccontextmanager
     async def opener(
-        *pods: Any, size: tuple[int, int] = (120, 40), feed: FakeFeed | None = None, **options: Any
+        *pods: Any,
+        size: tuple[int, int] = (120, 40),
+        feed: FakeFeed | None = None,
+        timeline: bool = False,
+        **options: Any,
     ) -> AsyncIterator[Stage]:
+        # Most tests are about the list: without the strips a name is on the screen once.
         clock = Clock()
         feed = feed or FakeFeed()
         feed.put(*pods)
@@ -122,6 +127,8 @@ def opened() -> Opener:
         async with app.run_test(size=size) as pilot:
             stage = Stage(feed, clock, app, pilot)
             await stage.settle()
+            if not timeline and app.live.timeline.display:
+                app.live.action_timeline()
             await stage.wait(0.001)
             yield stage
 

@@ -32,7 +32,7 @@ SIZES = [(80, 24), (120, 40), (200, 50)]
 async def test_a_node_at_three_sizes(
     opened: Opener, same_grid: Callable[[Stage, str], None], size: tuple[int, int]
 ) -> None:
-    async with opened(*a_node(), size=size) as stage:
+    async with opened(*a_node(), size=size, timeline=True) as stage:
         stage.feed.happen(
             Notice("connected", T0 - 9 * S, Source.CONTAINERD),
             event(1, EventType.CONTAINER_CREATED, at=T0 - 8 * S, replayed=True),

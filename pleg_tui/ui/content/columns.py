@@ -115,7 +115,7 @@ def layout(width: int, chosen: tuple[str, ...] | None = None) -> Layout:
         kinds.pop()
     texts = sum(not kind.width for kind in kinds)
     room = max(_room(kinds, width), _LEAST_NAME)
-    name = room * (100, 58, 36)[min(texts, 2)] // 100
+    name = room * (100, 58, 43)[min(texts, 2)] // 100
     columns = [Column(NAME, "NAMESPACE/POD", name, SortBy.NAME, gap=MARGIN)]
     room -= name
     for kind in kinds:
