@@ -132,6 +132,10 @@ class StripPane(Widget, can_focus=True):
             return
         lines = self._look()
         width = self.size.width
+        if len(lines) != len(self._lines):  # on its way to another size
+            self._lines = lines
+            self.refresh()
+            return
         for y, (was, line) in enumerate(zip(self._lines, lines, strict=True)):
             if was != line:
                 self._lines[y] = line
