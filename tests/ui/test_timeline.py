@@ -170,7 +170,7 @@ async def test_more_containers_than_lines_are_reached(opened: Opener) -> None:
 
 
 async def test_time_goes_by_in_whole_cells_and_only_then_is_it_painted(opened: Opener) -> None:
-    async with opened(looper(), timeline=True) as stage:
+    async with opened(looper(), other(), timeline=True) as stage:
         pane = stage.app.live.timeline.pane
         painted = 0
         refresh = pane.refresh
