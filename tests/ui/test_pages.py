@@ -104,9 +104,10 @@ async def test_an_events_details_are_those_of_its_container(opened: Opener) -> N
     async with opened(pod("web", container("other"), app)) as stage:
         stage.feed.happen(event(1), event(2, pod="gone"))
         await stage.settle()
-        await stage.press("tab", "enter")
-        assert "only its events are left" in stage.text()
-        await stage.press("k", "enter")
+        stage.app.live.events.focus()
+        await stage.press("enter")
+        assert "gone; this is what was last known" in stage.text()
+        await stage.press("escape", "k", "enter")
         assert stage.feed.asked == [("container", app.id, True)]
 
 

@@ -221,7 +221,9 @@ class JsonTree:
             parts.append(Part("  "))
         key = tidy(_key_text(node))
         if key:
-            parts.append(Part(cut(key, max(width // 2, 8), glyphs.cut), "label"))
+            parts.append(
+                Part(cut(key, max(width - node.depth * _INDENT - 24, 8), glyphs.cut), "label")
+            )
         room = max(width - sum(width_of(text) for text, _ in parts), 8)
         if folds:
             parts.append(Part(_size(node.value), "dim"))

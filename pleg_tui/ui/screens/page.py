@@ -13,7 +13,7 @@ from pleg_tui.feed.types import AskError
 from pleg_tui.model import Container, Pod
 from pleg_tui.ui.content.bars import Message
 from pleg_tui.ui.content.lines import Item, Line, Part, bar_line
-from pleg_tui.ui.content.text import cut_middle, tidy
+from pleg_tui.ui.content.text import count, cut_middle, tidy
 from pleg_tui.ui.content.text import width_of as cells
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.looking import LookingScreen, Target
@@ -200,9 +200,11 @@ def found_item(matches: list[int], here: int | None, sought: str) -> Item:
     """How many matches there are, and which of them is under the cursor."""
     if not matches:
         return Item((Part(f"nothing found for {tidy(sought)[:24]}", "warn"),))
-    place = f"{matches.index(here) + 1:,} of " if here in matches else ""
-    noun = "match" if len(matches) == 1 and not place else "matches"
-    return Item((Part(f"{place}{len(matches):,} {noun}", "accent"),))
+    if here in matches:
+        text = f"match {matches.index(here) + 1:,} of {len(matches):,}"
+    else:
+        text = count(len(matches), "match", "matches")
+    return Item((Part(text, "accent"),))
 
 
 class LookUp(Page, LookingScreen):

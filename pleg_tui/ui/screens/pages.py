@@ -88,6 +88,7 @@ class DetailsScreen(LookUp):
         if self._values:
             self.say("values may be secrets; v hides them", "warn")
         self.draw()
+        self.query_one(TextPane).go_to(" Environment")
 
     def action_copy(self, what: str) -> None:
         """Copy the name or the id."""

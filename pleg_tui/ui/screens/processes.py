@@ -61,7 +61,7 @@ class ProcessScreen(Page, LookingScreen):
     """The processes of one container."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,left,x", "back", "back", id="page.back", tooltip="Go back"),
+        Binding("escape,q,left", "back", "back", id="page.back", tooltip="Go back"),
         Binding("r,f5", "again", "read again", id="page.again", tooltip="Read them again now"),
         Binding("c", "copy('command')", "copy command", id="process.copy-command",
                 tooltip="Copy the command under the cursor through the terminal"),
@@ -182,6 +182,10 @@ class ProcessScreen(Page, LookingScreen):
         """Shown again: what is on it may be old."""
         if self._read_at:
             self.action_again()
+
+    def action_processes(self) -> None:
+        """The key that opened this page closes it."""
+        self.action_back()
 
     def action_copy(self, what: str) -> None:
         """Copy the pid or the command under the cursor."""

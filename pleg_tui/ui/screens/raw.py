@@ -131,7 +131,8 @@ class RawScreen(TreePage, LookUp):
         """Show the answer, or why there is none."""
         pane = self.tree_pane
         if self._note is None:
-            pane.show(self._answer)
+            if self._answer is not None:
+                pane.show(self._answer)
         elif pane.tree_shown is not None:
             if self._note[1] == "warn":
                 self.say(*self._note)

@@ -71,7 +71,7 @@ def open_shell(tui: PlegTui, pod: Pod, container: Container) -> None:
     """Ask for the command and run it; where that cannot be, say why."""
     runtime = tui.health.runtime
     if tui.options.demo or (runtime is not None and runtime.simulated):
-        tui.say("no shell: the runtime is simulated, no program runs in its containers", "warn")
+        tui.say("no shell: the runtime is simulated", "warn")
         return
     if container.state is not ContainerState.RUNNING:
         state = container.state.name.lower()

@@ -27,6 +27,15 @@ class TextPane(LineList):
         self.count = len(self._lines)
         self.repaint()
 
+    def go_to(self, text: str) -> None:
+        """Scroll to the first line that begins with this, unless it is in sight."""
+        top, height = round(self.scroll_y), self.window.height
+        for index, line in enumerate(self._lines):
+            if line and line[0].text.startswith(text):
+                if not top <= index < top + height - 3:
+                    self.move_to(index)
+                return
+
     def on_resize(self) -> None:
         """Fold to the new width."""
         self._fold()
