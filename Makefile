@@ -10,7 +10,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: help demo test test-node node lint types proto bench wheel clean
+.PHONY: help demo test test-node node lint types proto bench screenshots wheel clean
 
 help:
 	@echo "make demo       the dashboard against a simulated runtime (ARGS='--pods 200' for more)"
@@ -20,6 +20,7 @@ help:
 	@echo "make lint       ruff and the import contracts;  make types: mypy"
 	@echo "make proto      generate the CRI message stubs anew"
 	@echo "make bench      the benchmarks"
+	@echo "make screenshots  the pictures in screenshots/, from the simulator"
 	@echo "make wheel      dist/pleg_tui-*.whl"
 	@echo "make clean      remove what make made, .venv too"
 
@@ -50,6 +51,9 @@ proto: $(DEV)
 bench: $(DEV)
 	@set -e; for file in $(wildcard tests/bench/bench_*.py); do \
 	  echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+screenshots: $(DEV)
+	$(BIN)/python screenshots/make.py $(ARGS)
 
 wheel: $(RUN)
 	$(PIP) wheel --quiet --no-deps --wheel-dir dist .

@@ -1,0 +1,95 @@
+"""Makes the pictures in this folder: `make screenshots`.
+
+Each is the program itself on a simulated node with a fixed seed and a clock of its own, so the same
+code gives the same picture.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+os.environ.update(TZ="UTC", TEXTUAL_ANIMATIONS="none", COLORTERM="truecolor", TERM="xterm-256color")
+for _name in ("NO_COLOR", "SSH_CONNECTION"):
+    os.environ.pop(_name, None)
+time.tzset()
+
+from pleg_tui.sim.options import Options  # noqa: E402
+from pleg_tui.ui.app import PlegTui  # noqa: E402
+from pleg_tui.ui.content.bars import Usage  # noqa: E402
+from pleg_tui.ui.options import UiOptions  # noqa: E402
+from tests.scenes import SceneFeed  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: what is on the node, how large the terminal is, what is pressed."""
+
+    name: str
+    size: tuple[int, int]
+    keys: tuple[str, ...] = ()
+    theme: str = "pleg-dark"
+    scenario: str = "steady"
+    seconds: int = 45
+
+
+SHOTS = (
+    Shot("live", (120, 40), ("j", "j", "j", "j")),
+    Shot("live-80x24", (80, 24)),
+    Shot("live-200x50", (200, 50), ("j", "j", "j", "j")),
+    Shot("live-light", (120, 40), ("j", "j"), theme="pleg-light"),
+    Shot("unhealthy", (120, 40), ("exclamation_mark", "j"), scenario="oom", seconds=60),
+    Shot("details", (120, 40), ("exclamation_mark", "j", "j", "enter"), scenario="oom", seconds=60),
+    Shot("help", (120, 40), ("question_mark",)),
+)
+
+
+async def take(shot: Shot) -> None:
+    """Play the scene, press the keys, keep the screen."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(pods=16, churn=0.7, speed=1.0, seed=11, scenario=shot.scenario)
+        feed = SceneFeed(options, Path(folder))
+        app = PlegTui(
+            feed,
+            UiOptions(theme=shot.theme, node="worker-3"),
+            now=feed.now,
+            monotonic=feed.monotonic,
+            measure=lambda *_: Usage(),  # what this program costs differs from run to run
+        )
+        async with app.run_test(size=shot.size) as pilot:
+            await pilot.pause(0.2)
+            feed.on_dirty = None  # the app paces itself by the real clock; here, by the scene's
+            for _ in range(shot.seconds):
+                feed.play(1)
+                app._take()
+                app.beat()
+                await pilot.pause()
+            await pilot.pause(0.4)
+            for key in shot.keys:
+                await pilot.press(key)
+                await pilot.pause(0.1)
+            await pilot.pause(0.4)
+            picture = app.export_screenshot(title="pleg-tui")
+    # Without this, some viewers drop the spaces that columns stand on.
+    picture = picture.replace("<text ", '<text xml:space="preserve" ')
+    (HERE / f"{shot.name}.svg").write_text(picture)
+    print(f"screenshots/{shot.name}.svg")
+
+
+async def main() -> None:
+    """All of them, or those that are named."""
+    wanted = set(sys.argv[1:])
+    for shot in SHOTS:
+        if not wanted or shot.name in wanted:
+            await take(shot)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
