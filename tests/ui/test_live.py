@@ -426,7 +426,7 @@ async def test_copying_sends_osc_52_and_says_so(
 
 async def test_the_footer_and_the_help_come_from_the_bindings(opened: Opener) -> None:
     async with opened(pod("web")) as stage:
-        assert stage.grid()[-1].startswith(" ? help  / filter  s sort  enter details")
+        assert stage.grid()[-1].startswith(" ? help  / filter  enter details  l logs")
         stage.app.set_keymap({"view.filter": "f"})
         await stage.settle()
         assert "f filter" in stage.grid()[-1]

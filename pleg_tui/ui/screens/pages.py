@@ -12,7 +12,9 @@ from pleg_tui.feed.types import Delta
 from pleg_tui.model import Container, Pod
 from pleg_tui.ui.content.details import container_sections, pod_sections, section_lines
 from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.content.usage import help_lines, usage_pairs, uses
 from pleg_tui.ui.screens.page import LookUp, Page
+from pleg_tui.ui.usages import Watched
 from pleg_tui.ui.widgets.text_pane import TextPane
 
 
@@ -47,7 +49,20 @@ class DetailsScreen(LookUp):
             )
         else:
             sections = pod_sections(self._pod, self._answer, now)
+        if uses(self._pod, self._container):
+            usages = self.tui.usages
+            key = self._container.id if self._container is not None else self._pod.uid
+            pairs = usage_pairs(usages.samples.get(key), usages.why, self.tui.glyphs)
+            sections.insert(1, ("Usage", [pair for pair in pairs if pair[1][0]]))
         self.query_one(TextPane).show(section_lines(sections, self._note))
+
+    def watched(self) -> Watched:
+        """This pod, often."""
+        return Watched(frozenset((self._pod.uid,)))
+
+    def usage_read(self) -> None:
+        """Show what was read."""
+        self.draw()
 
     def apply(self, delta: Delta) -> None:
         """Follow the pod as it changes; what is gone stays as it was last known."""
@@ -145,4 +160,5 @@ class HelpScreen(Page):
             for name in members:
                 shown = "  ".join(dict.fromkeys(keys[name]))
                 lines.append((Part(f"   {shown:<18}", "key"), Part(says[name])))
+        lines += help_lines(self.tui.usages.readable, self.tui.usages.why)
         self.query_one(TextPane).show(lines)

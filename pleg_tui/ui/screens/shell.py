@@ -17,6 +17,7 @@ from pleg_tui.ui.content.exec_command import (
     as_words,
     shell_command,
 )
+from pleg_tui.ui.content.text import tidy
 from pleg_tui.ui.foreground import Outcome, run_in_foreground
 from pleg_tui.ui.screens.base import PlegModal
 
@@ -52,7 +53,25 @@ class CommandScreen(PlegModal[str | None]):
             field = Input(self._command, select_on_focus=False, id="command-input")
             field.cursor_blink = False
             yield field
+            yield Static("", id="command-whole", markup=False)
             yield Static(f"{self._says}  ctrl+y copies it.", markup=False)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._show_whole()
+
+    def on_resize(self) -> None:
+        """Another width."""
+        self.call_after_refresh(self._show_whole)
+
+    def _show_whole(self) -> None:
+        """A command that is longer than its line is shown whole below it."""
+        field = self.query_one("#command-input", Input)
+        whole = self.query_one("#command-whole", Static)
+        long = len(field.value) >= field.size.width > 0
+        whole.display = long
+        whole.update(tidy(field.value) if long else "")
 
     @on(Input.Submitted)
     def _run(self, event: Input.Submitted) -> None:

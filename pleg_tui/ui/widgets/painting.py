@@ -8,6 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from pleg_tui.ui.content.finding import MATCH, MATCH_HERE
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.content.logs import OWN, look_of
 from pleg_tui.ui.content.pods import GLOW
@@ -117,5 +118,7 @@ class Painter:
                 style += component("line--glow", partial=True)
             if mode:
                 style += component(f"line--{mode}", partial=True)
+            if plain in (MATCH, MATCH_HERE):  # seen on the cursor's line, too
+                style += component(f"line--{plain}", partial=True)
             self._styles[key] = style
         return style
