@@ -27,7 +27,7 @@ _STEPS = tuple(
         1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400
     )
 )  # fmt: skip
-_TICK_ROOM = 10
+_TICK_ROOM = 12
 """Cells from one tick to the next, at least."""
 
 

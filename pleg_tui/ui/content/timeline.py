@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from pleg_tui.model import ContainerState, Pod
+from pleg_tui.model import ContainerState
 from pleg_tui.pleg.history import Gap, Span, Track
 from pleg_tui.ui.content.bars import title_item
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -40,7 +40,9 @@ class Change(NamedTuple):
 class TimelineFacts:
     """Everything the title says."""
 
-    pod: Pod | None
+    namespace: str
+    pod: str
+    """The pod's name; empty where there is none."""
     length: int
     """The time shown, ns."""
     end: int | None
@@ -62,8 +64,8 @@ def changes(track: Track) -> list[Change]:
 def timeline_title(facts: TimelineFacts, *, focused: bool, width: int, glyphs: Glyphs) -> Line:
     """The title of the pane: whose time, how much of it, and what the signs mean."""
     left = [title_item("Timeline", focused, glyphs)]
-    if facts.pod is not None:
-        space, name = pod_name(facts.pod.namespace, facts.pod.name, max(width // 3, 20), glyphs)
+    if facts.pod:
+        space, name = pod_name(facts.namespace, facts.pod, max(width // 3, 20), glyphs)
         left.append(Item((Part(space, "dim"), Part(name, "strong")), 1))
     left.append(Item((Part(span(facts.length / SECOND), "dim"),)))
     if facts.end is not None:

@@ -114,7 +114,9 @@ class StripPane(Widget, can_focus=True):
     @property
     def facts(self) -> TimelineFacts:
         """What its title says."""
-        return TimelineFacts(self._pod, LENGTHS[self._zoom], self._end, self._hidden)
+        pod = self._pod
+        space, name = (pod.namespace, pod.name) if pod is not None else ("", "")
+        return TimelineFacts(space, name, LENGTHS[self._zoom], self._end, self._hidden)
 
     @property
     def container_id(self) -> str:

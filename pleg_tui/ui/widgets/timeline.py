@@ -32,24 +32,20 @@ class Timeline(Vertical):
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.history = History()
+        self.bar = Bar(self._title, id="timeline-title")
+        """The title."""
+        self.pane = StripPane(self.history, glyphs, id="strips")
+        """The strips themselves, which take the focus."""
         self._glyphs = glyphs
         self._wanted: bool | None = None
         self._strips: dict[str, tuple[tuple[int, int, int, int], Line]] = {}
+        self._frame = (0, 0, window(0, SHORT_STRIP, 1))
+        self._titled: tuple[object, Line] = (None, ())
 
     def compose(self) -> ComposeResult:
         """Build the pane."""
-        yield Bar(self._title, id="timeline-title")
-        yield StripPane(self.history, self._glyphs, id="strips")
-
-    @property
-    def pane(self) -> StripPane:
-        """The strips themselves, which take the focus."""
-        return self.query_one(StripPane)
-
-    @property
-    def bar(self) -> Bar:
-        """The title."""
-        return self.query_one(Bar)
+        yield self.bar
+        yield self.pane
 
     # -- whether it is shown
 
@@ -97,14 +93,19 @@ class Timeline(Vertical):
         return next((c for c in pod.containers if c.id == chosen), None)
 
     def _title(self, width: int) -> Line:
-        pane = self.pane
-        return timeline_title(pane.facts, focused=pane.has_focus, width=width, glyphs=self._glyphs)
+        facts, focused = self.pane.facts, self.pane.has_focus
+        if self._titled[0] != (facts, focused, width):
+            line = timeline_title(facts, focused=focused, width=width, glyphs=self._glyphs)
+            self._titled = ((facts, focused, width), line)
+        return self._titled[1]
 
     # -- the strips in the list
 
     def short_strip(self, key: str, width: int, now: int) -> Line:
         """The last minutes of a pod in so many cells, kept until it changes or a cell is over."""
-        frame = window(now, SHORT_STRIP, width)
+        if self._frame[:2] != (now, width):
+            self._frame = (now, width, window(now, SHORT_STRIP, width))
+        frame = self._frame[2]
         history = self.history
         seen = (history.version(key), history.gap_version, frame.end, width)
         kept = self._strips.get(key)
