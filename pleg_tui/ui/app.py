@@ -22,6 +22,7 @@ from pleg_tui.ui.clipboard import TooLongError, copy_sequence
 from pleg_tui.ui.content.bars import Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
+from pleg_tui.ui.content.usage import SIMULATED
 from pleg_tui.ui.options import THEMES, UiOptions
 from pleg_tui.ui.pump import Pump
 from pleg_tui.ui.screens.base import PlegScreen
@@ -29,6 +30,7 @@ from pleg_tui.ui.screens.live import Live
 from pleg_tui.ui.themes import load_theme, load_themes, style_files
 from pleg_tui.ui.thin import Front
 from pleg_tui.ui.usage import UsageMeter
+from pleg_tui.ui.usages import Sampler, Usages
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -93,6 +95,7 @@ class PlegTui(App[None], inherit_bindings=False):
         now: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
         measure: Callable[[int | None, float], Usage] | None = None,
+        sampler: Callable[[], Sampler] | None = None,
     ) -> None:
         super().__init__(css_path=[str(path) for path in style_files()])
         self.feed = feed
@@ -106,6 +109,8 @@ class PlegTui(App[None], inherit_bindings=False):
         self.started_at = now()
         self.failure: BaseException | None = None
         """What ended the program although nobody asked for it."""
+        self.usages = Usages(sampler or partial(_sampler, options.root))
+        """What pods and containers use."""
         self.live = Live()
         self.lent = False
         """Another program has the terminal for a while."""
@@ -207,6 +212,23 @@ class PlegTui(App[None], inherit_bindings=False):
         page = self.screen
         if isinstance(page, PlegScreen):
             page.second(usage)
+            self._read_usage(page, now)
+
+    def _read_usage(self, page: PlegScreen, now: float) -> None:
+        """Have it read what is used; simulated containers use nothing that could be read."""
+        runtime = self.health.runtime
+        if runtime is None:
+            return
+        if runtime.simulated:
+            self.usages.why = SIMULATED
+            return
+        self.usages.beat(self.feed.pods, page.watched(), int(now * 1e9), self._usage_read)
+
+    def _usage_read(self) -> None:
+        self.live.usage_read()
+        page = self.screen
+        if page is not self.live and isinstance(page, PlegScreen):
+            page.usage_read()
 
     # -- what the keys do
 
@@ -306,6 +328,12 @@ class PlegTui(App[None], inherit_bindings=False):
 
     def _print_error_renderables(self) -> None:
         self._exit_renderables.clear()
+
+
+def _sampler(root: str) -> Sampler:
+    from pleg_tui.node.usage import UsageSampler
+
+    return UsageSampler(root)
 
 
 def run(feed: Feed, options: UiOptions) -> int:

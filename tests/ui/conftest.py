@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from pleg_tui.ui.app import PlegTui
 from pleg_tui.ui.content.bars import Usage
 from pleg_tui.ui.options import UiOptions
-from tests.ui.fakes import ENDPOINT, Clock, FakeFeed
+from tests.ui.fakes import ENDPOINT, Clock, FakeFeed, FakeSampler
 
 GRIDS = Path(__file__).parent / "grids"
 
@@ -117,12 +117,14 @@ def opened() -> Opener:
             "fps": 1000.0, "ascii": False, "theme": "pleg-dark", "node": "node-1",
             "endpoint": ENDPOINT, **options,
         }  # fmt: skip
+        sampler = chosen.pop("sampler", None) or FakeSampler()
         app = PlegTui(
             feed,
             UiOptions(**chosen),
             now=clock.now,
             monotonic=clock.monotonic,
             measure=lambda _pid, _now: Usage(0.8, 71 << 20),
+            sampler=lambda: sampler,
         )
         async with app.run_test(size=size) as pilot:
             stage = Stage(feed, clock, app, pilot)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from pleg_tui.model import (
     Source,
     Transition,
 )
+from pleg_tui.node.figures import FIGURES, Usage
+from pleg_tui.node.usage import History
 
 T0 = 1_700_000_000_000_000_000
 S = 1_000_000_000
@@ -226,3 +229,41 @@ def a_node() -> list[Pod]:
         pod("fresh-9", container("app", state=ContainerState.CREATED, created_at=T0 - 1 * S,
                                  started_at=0), age=2),
     ]  # fmt: skip
+
+
+@dataclass
+class FakeSampler:
+    """A `node.usage.UsageSampler` that reads what a test says; all else is unknown."""
+
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Fields of node.figures.Usage, by container id or pod key."""
+    why: str = "no control groups are mounted at /sys/fs/cgroup"
+    rounds: list[tuple[set[str], set[str]]] = field(default_factory=list)
+    """The ids of containers and the keys of pods that were read each time."""
+    forgotten: set[str] = field(default_factory=set)
+    read_at: dict[str, int] = field(default_factory=dict)
+    threads: set[str] = field(default_factory=set)
+    _histories: dict[str, History] = field(default_factory=dict)
+
+    def sample(self, ids: Collection[str], now: int) -> dict[str, Usage]:
+        self.threads.add(threading.current_thread().name)
+        self.rounds.append((set(ids), set()))
+        return {identity: self._read(identity, now) for identity in ids}
+
+    def sample_pods(self, pods: Mapping[str, Sequence[str]], now: int) -> dict[str, Usage]:
+        self.rounds[-1][1].update(pods)
+        return {uid: self._read(uid, now) for uid in pods}
+
+    def history(self, identity: str) -> History:
+        return self._histories.get(identity, History())
+
+    def forget(self, ids: Collection[str]) -> None:
+        self.forgotten |= set(ids)
+
+    def _read(self, identity: str, now: int) -> Usage:
+        figures = self.figures.get(identity)
+        reasons = dict.fromkeys(FIGURES, self.why)
+        usage = Usage(identity, now, reasons=reasons, **(figures or {}))
+        self.read_at[identity] = now
+        self._histories.setdefault(identity, History()).add(usage)
+        return usage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pleg_tui.ui.content.order import SortBy
+from pleg_tui.ui.content.order import SortBy, View
 
 MARGIN = 1
 """Cells left of the first column."""
@@ -15,6 +15,10 @@ WIDE = 150
 """From here on there is room for images."""
 VERY_WIDE = 159
 """From here on there is room for strips: a terminal of 160 cells, less the scroll bar."""
+USAGE = 119
+"""From here on there is room for CPU and memory: a terminal of 120 cells, less the scroll bar."""
+TREND = 199
+"""From here on there is room for the trend of CPU."""
 NAME = "name"
 """The column that is always there, and always first."""
 _LEAST_NAME = 24
@@ -40,6 +44,10 @@ class Kind:
     """The width of the list from which on it is shown unless the columns were chosen."""
     gap: int = 2
     """Empty cells before it; a narrow list has one."""
+    measured: bool = False
+    """It is CPU or memory: shown where that can be read, at any width where it gives the order."""
+    makes_room: int = 0
+    """As `begins`, where CPU and memory are shown as well."""
 
 
 KINDS = (
@@ -49,10 +57,17 @@ KINDS = (
          narrow=("RST", 4)),
     Kind("age", "AGE", 5, "how long ago it was created", SortBy.AGE, True, begins=NARROW),
     Kind("since", "LAST", 5, "how long ago it last changed", SortBy.CHANGE, True),
+    Kind("cpu", "CPU", 5, "processor time, in cores: 1.00 is the whole of one", SortBy.CPU, True,
+         narrow=("CPU", 4), begins=USAGE, measured=True),
+    Kind("memory", "MEM   LIM%", 10, "memory (working set), and its share of the limit",
+         SortBy.MEMORY, True, narrow=("MEM", 5), begins=USAGE, measured=True),
+    Kind("trend", "CPU TREND", 12, "CPU at the last readings, on one scale for all rows",
+         begins=TREND, measured=True),
     Kind("change", "CHANGE", 0, "what changed last, and why", SortBy.CHANGE, gap=1),
     Kind("strip", "LAST 10 MIN", 20, "what its containers did in the last ten minutes",
          begins=VERY_WIDE),
-    Kind("image", "IMAGE", 0, "the image of the container", SortBy.IMAGE, begins=WIDE),
+    Kind("image", "IMAGE", 0, "the image of the container", SortBy.IMAGE, begins=WIDE,
+         makes_room=190),
 )  # fmt: skip
 """Every column but the name, in the order in which they stand unless they were chosen. A column is
 added here, its cells in content/pods.py."""
@@ -94,25 +109,51 @@ class Layout:
         return next((c for c in reversed(self.columns) if c.sort is sort), None)
 
 
-def usual(width: int) -> tuple[str, ...]:
-    """The names of the columns that a list of this width has unless they were chosen."""
-    return tuple(kind.name for kind in KINDS if width >= kind.begins)
+def usual(width: int, measured: bool = False, sort: SortBy | None = None) -> tuple[str, ...]:
+    """The names of the columns that a list of this width has unless they were chosen.
+
+    Args:
+        width: of the list.
+        measured: CPU and memory can be read.
+        sort: what the list is sorted by.
+    """
+
+    def shown(kind: Kind) -> bool:
+        if kind.measured:
+            return measured and (width >= kind.begins or (sort is not None and kind.sort is sort))
+        return width >= max(kind.begins, kind.makes_room * measured)
+
+    return tuple(kind.name for kind in KINDS if shown(kind))
 
 
-@lru_cache(maxsize=16)
-def layout(width: int, chosen: tuple[str, ...] | None = None) -> Layout:
+def layout_for(width: int, view: View) -> Layout:
+    """The columns of a list of this width that is looked at in this way."""
+    return layout(width, view.columns, view.measured, view.sort)
+
+
+@lru_cache(maxsize=32)
+def layout(
+    width: int,
+    chosen: tuple[str, ...] | None = None,
+    measured: bool = False,
+    sort: SortBy | None = None,
+) -> Layout:
     """The columns of a list of this width, in cells.
 
     Args:
         width: of the list.
         chosen: names of columns in the order wanted; None for those that suit the width. Of these,
             the last are left out where there is no room for all; names that are none do nothing.
+        measured: as in usual().
+        sort: as in usual().
     """
     narrow = width < NARROW
-    names = usual(width) if chosen is None else tuple(dict.fromkeys(chosen))
+    names = usual(width, measured, sort) if chosen is None else tuple(dict.fromkeys(chosen))
     kinds = [_BY_NAME[name] for name in names if name in _BY_NAME]
     while chosen is not None and kinds and _room(kinds, width) < _least(kinds):
         kinds.pop()
+    if chosen is None and _room(kinds, width) < _LEAST_NAME:
+        kinds = [kind for kind in kinds if not kind.measured]
     texts = sum(not kind.width for kind in kinds)
     room = max(_room(kinds, width), _LEAST_NAME)
     name = room * (100, 58, 43)[min(texts, 2)] // 100

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
-from pleg_tui.ui.content.order import Key, View, sort_key
+from pleg_tui.ui.content.order import BY_USAGE, Key, View, sort_key
 from pleg_tui.ui.content.status import (
     GONE,
     Change,
@@ -24,6 +24,7 @@ from pleg_tui.ui.content.status import (
     pod_status,
 )
 from pleg_tui.ui.content.text import SECOND
+from pleg_tui.ui.content.usage import NO_SAMPLES, Sample
 
 GONE_STAYS = 2 * SECOND
 """How long a pod's row stays after the pod is gone."""
@@ -110,6 +111,7 @@ class RowModel:
 
     def __init__(self) -> None:
         self.view = View()
+        self._samples: Mapping[str, Sample] = NO_SAMPLES
         self._entries: dict[str, _Entry] = {}
         self._order: list[Key] = []
         self._fold_all = False
@@ -185,7 +187,7 @@ class RowModel:
         for entry in self._entries.values():
             head = entry.head
             if resort:
-                entry.key = sort_key(view.sort, head.pod, head.status, head.change)
+                entry.key = self._sort_key(head)
             if entry.gone_at:
                 continue
             entry.rows = self._visible(head, entry.below)
@@ -193,6 +195,19 @@ class RowModel:
         if resort:
             self._order = sorted(entry.key for entry in self._entries.values())
         self._stale = True
+
+    def set_samples(self, samples: Mapping[str, Sample]) -> bool:
+        """What the pods use is known anew; True when they stand in another order now."""
+        self._samples = samples
+        if self.view.sort not in BY_USAGE:
+            return False
+        before = self._order
+        for entry in self._entries.values():
+            entry.key = self._sort_key(entry.head)
+        self._order = sorted(entry.key for entry in self._entries.values())
+        moved = [key[-1] for key in before] != [key[-1] for key in self._order]
+        self._stale |= moved
+        return moved
 
     def tick(self, now: int) -> Changes:
         """Let time pass: rows of pods long gone leave, and states that run out are replaced."""
@@ -287,8 +302,13 @@ class RowModel:
         change = pod_change(pod, [(c, row.change) for c, row in current])
         head = Row(RowKey(pod.uid), pod, None, status, change)
         until = min((row.status.until for row in (head, *below) if row.status.until), default=0)
-        key = sort_key(self.view.sort, pod, status, change)
+        key = self._sort_key(head)
         return _Entry(head, below, key, self._visible(head, below), until)
+
+    def _sort_key(self, head: Row) -> Key:
+        sample = self._samples.get(head.key.pod)
+        usage = sample.usage if sample is not None else None
+        return sort_key(self.view.sort, head.pod, head.status, head.change, usage)
 
     def _visible(self, head: Row, below: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows that the view lets through; none when the pod is hidden."""

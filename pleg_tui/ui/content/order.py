@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pleg_tui.model import Pod
+from pleg_tui.node.figures import Usage
 from pleg_tui.ui.content.filters import NO_FILTER, Filter
 from pleg_tui.ui.content.status import Change, Status
 
@@ -25,6 +26,8 @@ class SortBy(StrEnum):
     AGE = "age"
     CHANGE = "last change"
     IMAGE = "image"
+    CPU = "cpu"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class View:
     unhealthy_only: bool = False
     columns: tuple[str, ...] | None = None
     """Names of content.columns in the order wanted; None for those that suit the width."""
+    measured: bool = False
+    """CPU and memory can be read on this machine."""
 
 
 def _ready_share(pod: Pod) -> float:
@@ -56,6 +61,25 @@ _LEADING: dict[SortBy, Callable[[Pod, Status, Change], object]] = {
 }
 
 
-def sort_key(sort: SortBy, pod: Pod, status: Status, change: Change) -> Key:
-    """Where a pod stands: by name from a to z, else what wants attention first."""
-    return (_LEADING[sort](pod, status, change), pod.namespace, pod.name, pod.uid)
+_USED: dict[SortBy, Callable[[Usage], float | None]] = {
+    SortBy.CPU: lambda usage: usage.cores,
+    SortBy.MEMORY: lambda usage: usage.working_set,
+}
+BY_USAGE = frozenset(_USED)
+"""Orders that change although nothing happens."""
+
+
+def sort_key(
+    sort: SortBy, pod: Pod, status: Status, change: Change, usage: Usage | None = None
+) -> Key:
+    """Where a pod stands: by name from a to z, else what wants attention first.
+
+    Of CPU and memory the most comes first, and what is unknown last.
+    """
+    leading: object
+    if sort in BY_USAGE:
+        used = _USED[sort](usage) if usage is not None else None
+        leading = 1.0 if used is None else -used
+    else:
+        leading = _LEADING[sort](pod, status, change)
+    return (leading, pod.namespace, pod.name, pod.uid)

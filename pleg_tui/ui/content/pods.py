@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from pleg_tui.ui.content.columns import Column, Layout
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -12,6 +12,14 @@ from pleg_tui.ui.content.model import Row
 from pleg_tui.ui.content.order import View
 from pleg_tui.ui.content.status import Mark, Tone
 from pleg_tui.ui.content.text import cut, cut_middle, fit, fit_right, since, tidy, width_of
+from pleg_tui.ui.content.usage import (
+    NO_SAMPLES,
+    Sample,
+    cpu_cell,
+    memory_cell,
+    trend_cell,
+    uses,
+)
 
 GLOW = "+glow"
 """Ends the style's name of a value that has just changed."""
@@ -27,6 +35,8 @@ class Drawing:
     """Wall time, ns."""
     strip: Callable[[str, int, int], Line] | None = None
     """Draws the last minutes of a pod: its key, cells, wall time in ns."""
+    samples: Mapping[str, Sample] = field(default_factory=lambda: NO_SAMPLES)
+    """What is used, by container id and pod key."""
 
 
 def row_line(row: Row, drawing: Drawing, glowing: Collection[str] = ()) -> Line:
@@ -142,6 +152,17 @@ def _strip(row: Row, column: Column, drawing: Drawing) -> Line:
     return drawing.strip(row.key.pod, column.width, drawing.now)
 
 
+def _usage(row: Row, column: Column, drawing: Drawing) -> Line:
+    if row.gone or not uses(row.pod, row.container):
+        return ()
+    sample = drawing.samples.get(row.key.container or row.key.pod)
+    if column.name == "cpu":
+        return cpu_cell(sample)
+    if column.name == "memory":
+        return memory_cell(sample, column.width)
+    return trend_cell(sample, column.width, drawing.glyphs)
+
+
 def _image(row: Row, column: Column, drawing: Drawing) -> Line:
     image = row.container.image if row.container is not None else ""
     return (Part(cut_middle(tidy(image), column.width, drawing.glyphs.cut), "dim"),)
@@ -156,5 +177,8 @@ _CELLS: dict[str, Callable[[Row, Column, Drawing], Line]] = {
     "since": _since,
     "change": _change,
     "image": _image,
+    "cpu": _usage,
+    "memory": _usage,
+    "trend": _usage,
     "strip": _strip,
 }

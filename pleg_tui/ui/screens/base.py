@@ -8,6 +8,7 @@ from textual.screen import ModalScreen, Screen, ScreenResultType
 
 from pleg_tui.feed.types import Delta
 from pleg_tui.ui.content.bars import Usage
+from pleg_tui.ui.usages import Watched
 from pleg_tui.ui.widgets.painting import COMPONENTS
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ class PlegScreen(Screen[None]):
 
     def second(self, usage: Usage | None) -> None:
         """A second has passed; `usage` is a new reading of what this program costs."""
+
+    def watched(self) -> Watched | None:
+        """Whose CPU and memory are on this screen; None when nobody's are."""
+        return None
+
+    def usage_read(self) -> None:
+        """CPU and memory were read anew."""
 
     def say(self, text: str, style: str = "accent") -> None:
         """Say something for a while."""

@@ -43,7 +43,7 @@ def choose_columns(
         if columns != chosen:
             tui.run_worker(_remember(tui, columns))
 
-    tui.push_screen(ColumnsScreen(chosen, width, changed), done)
+    tui.push_screen(ColumnsScreen(chosen, width, tui.usages.readable, changed), done)
 
 
 async def _remember(tui: PlegTui, columns: Chosen) -> None:
@@ -65,17 +65,20 @@ async def _remember(tui: PlegTui, columns: Chosen) -> None:
 class ColumnMenu(LineList):
     """Every column: those that are shown in their order, then the others."""
 
-    def __init__(self, chosen: Chosen, width: int) -> None:
+    def __init__(self, chosen: Chosen, width: int, measured: bool) -> None:
         super().__init__(id="columns")
         self._width = width
+        self._measured = measured
         self.put(chosen)
 
     def put(self, chosen: Chosen) -> None:
         """Show this choice."""
-        names = usual(self._width) if chosen is None else chosen
+        names = usual(self._width, self._measured) if chosen is None else chosen
         self.shown = [name for name in dict.fromkeys(names) if name in _TITLES]
         self.names = self.shown + [name for name in _TITLES if name not in self.shown]
-        self._there = {column.name for column in layout(self._width, chosen).columns}
+        self._there = {
+            column.name for column in layout(self._width, chosen, self._measured).columns
+        }
         self.count = len(self.names)
 
     def line(self, index: int) -> Line:
@@ -111,8 +114,11 @@ class ColumnsScreen(PlegModal[Chosen]):
                 tooltip="Go back to the list"),
     ]  # fmt: skip
 
-    def __init__(self, chosen: Chosen, width: int, changed: Callable[[Chosen], None]) -> None:
+    def __init__(
+        self, chosen: Chosen, width: int, measured: bool, changed: Callable[[Chosen], None]
+    ) -> None:
         super().__init__()
+        self._measured = measured
         self._chosen = chosen
         self._width = width
         self._changed = changed
@@ -122,7 +128,7 @@ class ColumnsScreen(PlegModal[Chosen]):
         box = Vertical(id="columns-box")
         box.border_title = "Columns"
         with box:
-            yield ColumnMenu(self._chosen, self._width)
+            yield ColumnMenu(self._chosen, self._width, self._measured)
             yield KeyBar(("columns.toggle", "columns.left", "columns.right", "columns.usual",
                           "columns.done"))  # fmt: skip
 

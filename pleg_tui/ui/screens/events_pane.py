@@ -63,11 +63,11 @@ class EventsPane(LookingScreen):
 
     def count_events(self, delta: Delta, now: int) -> None:
         """Take in events for what is derived of them; also while the screen is held still."""
+        if self._relists is None:
+            self._relists = RelistModel(now)
         if not delta.events:
             return
         self._pulses.add(delta.events, now)
-        if self._relists is None:
-            self._relists = RelistModel(now)
         for event in delta.events:
             self._relists.add(event)
             self._know(event.pod_uid)

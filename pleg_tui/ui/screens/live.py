@@ -22,13 +22,14 @@ from pleg_tui.ui.content.bars import (
     pods_title,
     status_line,
 )
-from pleg_tui.ui.content.columns import layout
+from pleg_tui.ui.content.columns import layout_for
 from pleg_tui.ui.content.empty import empty_lines
 from pleg_tui.ui.content.filters import parse
 from pleg_tui.ui.content.lines import Line
-from pleg_tui.ui.content.order import SortBy, View
+from pleg_tui.ui.content.order import BY_USAGE, SortBy, View
 from pleg_tui.ui.content.pods import heading_line
 from pleg_tui.ui.screens.events_pane import EventsPane, in_order
+from pleg_tui.ui.screens.usage_pane import UsagePane
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.event_list import EventList
 from pleg_tui.ui.widgets.key_bar import KeyBar
@@ -66,7 +67,7 @@ FOOTER = (
 )
 
 
-class Live(EventsPane):
+class Live(EventsPane, UsagePane):
     """Pods above, events below, the stream's health on top."""
 
     AUTO_FOCUS = "#pods"
@@ -108,6 +109,11 @@ class Live(EventsPane):
         self._usage = Usage()
         self._filters_events = False
         self._held: Backlog | None = None
+
+    @property
+    def held(self) -> bool:
+        """The screen is held still."""
+        return self._held is not None
 
     # -- what is on it
 
@@ -172,7 +178,7 @@ class Live(EventsPane):
         )
 
     def _heading(self, width: int) -> Line:
-        columns = layout(width - SCROLL_BAR, self.view.columns)
+        columns = layout_for(width - SCROLL_BAR, self.view)
         return heading_line(columns, self.tui.glyphs, self.view)
 
     def _refresh_bars(self) -> None:
@@ -280,7 +286,8 @@ class Live(EventsPane):
             if name is not None:
                 self.sort_by(SortBy(name))
 
-        choices = [(sort.value, sort.value) for sort in SortBy]
+        choices = [(sort.value, sort.value) for sort in SortBy
+                   if self.view.measured or sort not in BY_USAGE]  # fmt: skip
         self.app.push_screen(MenuScreen("Sort by", choices, self.view.sort.value), chosen)
 
     def action_columns(self) -> None:
@@ -298,7 +305,7 @@ class Live(EventsPane):
         self._look(replace(self.view, sort=sort, reverse=reverse))
 
     def _sort_at(self, x: int) -> None:
-        column = layout(self.size.width - SCROLL_BAR, self.view.columns).column_at(x)
+        column = layout_for(self.size.width - SCROLL_BAR, self.view).column_at(x)
         if column is not None and column.sort is not None:
             self.sort_by(column.sort)
 

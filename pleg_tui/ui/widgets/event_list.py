@@ -65,8 +65,10 @@ class EventList(LineList):
         if reader is None:
             self._to_end()
             return
+        # The cursor first: a shorter list that is scrolled to its end must not take it along.
+        self.cursor = max(self.kept.place(reader), 0)
         self.count = len(self.kept.shown)
-        self.move_to(self.kept.place(reader))
+        self.move_to(self.cursor)
         self.moved()
 
     def show_modelled(self, modelled: bool) -> None:

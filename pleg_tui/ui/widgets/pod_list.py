@@ -10,13 +10,14 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from pleg_tui.model import Pod
-from pleg_tui.ui.content.columns import layout
+from pleg_tui.ui.content.columns import layout_for
 from pleg_tui.ui.content.empty import centred
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.model import Cell, Row, RowKey, RowModel
 from pleg_tui.ui.content.order import View
 from pleg_tui.ui.content.pods import Drawing, row_line
+from pleg_tui.ui.content.usage import NO_SAMPLES, Sample
 from pleg_tui.ui.widgets.line_list import BLANK, LineList
 from pleg_tui.ui.widgets.painting import STALE
 
@@ -58,6 +59,7 @@ class PodList(LineList):
         self._glow: dict[RowKey, dict[str, float]] = {}
         self._stale = False
         self._empty: list[Line] = []
+        self._samples: Mapping[str, Sample] = NO_SAMPLES
         self.strip: Callable[[str, int, int], Line] | None = None
         """Draws the last minutes of a pod: its key, cells, wall time in ns."""
 
@@ -83,6 +85,18 @@ class PodList(LineList):
         self.model.set_view(view)
         self._changed(True, self._now)
         self.show_cursor()
+
+    def show_usage(self, samples: Mapping[str, Sample]) -> None:
+        """Show what is used, by container id and pod key."""
+        self._samples = samples
+        self._changed(self.model.set_samples(samples), self._now)
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """The keys of the pods that can be seen now."""
+        top = round(self.scroll_y)
+        rows = self.model.rows[top : top + self.window.height]
+        return frozenset(row.key.pod for row in rows)
 
     def set_stale(self, stale: bool) -> None:
         """Show the rows as what was last known, or as what is."""
@@ -147,10 +161,11 @@ class PodList(LineList):
         row = self.model.rows[index]
         glow = self._glow.get(row.key)
         drawing = Drawing(
-            layout(self.window.width, self.model.view.columns),
+            layout_for(self.window.width, self.model.view),
             self._glyphs,
             self._now,
             self.strip,
+            self._samples,
         )
         if not glow or self._stale:
             return row_line(row, drawing)

@@ -1,0 +1,60 @@
+"""What the Live screen does about CPU and memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from pleg_tui.ui.content.order import SortBy, View
+from pleg_tui.ui.screens.base import PlegScreen
+from pleg_tui.ui.usages import Watched
+from pleg_tui.ui.widgets.pod_list import PodList
+
+
+class UsagePane(PlegScreen):
+    """A screen whose list of pods shows what they use."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("P", "sort_by_usage('cpu')", "by CPU", show=False, id="view.sort-cpu",
+                tooltip="Sort by CPU, the most first"),
+        Binding("M", "sort_by_usage('memory')", "by memory", show=False, id="view.sort-memory",
+                tooltip="Sort by memory, the most first"),
+    ]  # fmt: skip
+
+    pods: PodList
+
+    @property
+    def view(self) -> View:
+        """How the list is looked at."""
+        return self.pods.model.view
+
+    @property
+    def held(self) -> bool:
+        """The screen is held still."""
+        raise NotImplementedError
+
+    def sort_by(self, sort: SortBy) -> None:
+        """Sort by this; the same again turns the order round."""
+        raise NotImplementedError
+
+    def watched(self) -> Watched | None:
+        """The pods that can be seen, often; the others now and then; nobody's while held still."""
+        return None if self.held else Watched(self.pods.seen, others=True)
+
+    def usage_read(self) -> None:
+        """Show what was read, unless the screen is held still."""
+        if self.held:
+            return
+        usages = self.tui.usages
+        if usages.readable and not self.view.measured:
+            self.pods.look(replace(self.view, measured=True))
+        self.pods.show_usage(usages.samples)
+
+    def action_sort_by_usage(self, name: str) -> None:
+        """Sort by CPU or memory; where that is unknown, say why."""
+        if self.tui.usages.readable:
+            self.sort_by(SortBy(name))
+        else:
+            self.say(f"CPU and memory are unknown here: {self.tui.usages.why}", "warn")
