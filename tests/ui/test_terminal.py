@@ -100,7 +100,7 @@ def test_stopped_from_outside_and_back(terminal: Terminal) -> None:
     terminal.wait_until(lambda text: "▎Pods" in text and "Stopped" not in text, "the pods alone")
     threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     terminal.press("?")
-    terminal.wait_for("Hold the screen still")
+    terminal.wait_for("what each does here")
     terminal.press("\x1b")
     terminal.wait_for("▎Pods")
     assert threads <= 5
