@@ -23,7 +23,7 @@ NEAR_LIMIT = 0.9
 _STEPS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Cores at which the trend's blocks end: one scale for all rows and all times, so that they may be
 compared, and about three times as much from block to block, as most containers use little."""
-_UNITS = "KMGTPE"
+_UNITS = "MGTPE"
 _LONGEST = 40
 """Readings that a sparkline of the details shows."""
 SIMULATED = "the runtime is simulated: its containers have no control groups"
@@ -78,9 +78,15 @@ def cores_text(cores: float) -> str:
 
 
 def bytes_text(number: float) -> str:
-    """Bytes in at most four characters: "0", "9.8M", "512M", "1.2G"."""
+    """Bytes in at most four characters: "0", "96K", "0.8M", "9.8M", "512M", "1.2G".
+
+    No finer than that: memory that grows by a page is not drawn again.
+    """
     if number < 1:
         return "0"
+    number /= 1024
+    if number < 99.5:
+        return f"{max(number, 1):.0f}K"
     for unit in _UNITS:
         number /= 1024
         if number < 9.95:

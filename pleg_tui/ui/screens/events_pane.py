@@ -189,10 +189,10 @@ class EventsPane(LookingScreen):
     def action_modelled(self) -> None:
         """On a narrow screen: what a relist would have seen in the place of the lag."""
         if self.events.window.width >= WIDE:
-            self.say("the lag, and beside it what a relist every second would have seen (modelled)")
+            self.say("both are shown: the lag, and relist 1s (modelled)")
             return
         self.events.show_modelled(not self.events.modelled)
-        self.say("relist 1s (modelled): how long after the event a relist would have seen it"
+        self.say("relist 1s (modelled): when a relist would have seen it"
                  if self.events.modelled else "lag: from happening to being received"
         )  # fmt: skip
 
