@@ -16,7 +16,7 @@ from pleg_tui.node.figures import Usage
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.spark import spark
-from pleg_tui.ui.content.text import fit_right, span
+from pleg_tui.ui.content.text import count, fit_right, span
 
 NEAR_LIMIT = 0.9
 """From this share of its limit on, memory is marked."""
@@ -150,9 +150,8 @@ def usage_pairs(sample: Sample | None, why: str, glyphs: Glyphs) -> list[Pair]:
     pairs.append(("memory", _memory(usage)))
     pairs += _lately(sample.memory, sample.at_s, "memory lately", bytes_text, glyphs)
     pairs.append(("anonymous", _known(usage, "anon", bytes_text)))
-    kills = usage.oom_kills
-    killed = _known(usage, "oom_kills", lambda number: f"{number:,} processes killed")
-    pairs.append(("oom kills", (killed[0], "bad") if kills else killed))
+    killed = _known(usage, "oom_kills", lambda n: count(n, "process", "processes") if n else "none")
+    pairs.append(("oom kills", (killed[0], "bad") if usage.oom_kills else killed))
     pairs.append(("processes", _known(usage, "pids", lambda n: f"{n:,} processes and threads")))
     sources = dict.fromkeys(usage.source(name) for name in ("cpu_ns", "working_set"))
     pairs.append(("read from", ("; ".join(filter(None, sources)), "dim")))
