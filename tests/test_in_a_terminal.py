@@ -107,7 +107,7 @@ def test_after_a_terminal_that_took_nothing_the_screen_is_right_again(terminal: 
         terminal.press(f"{PROGRAM} -r {simulator.endpoint}\n")
         terminal.wait_for("running")
         terminal.stop_reading()
-        time.sleep(10)
+        time.sleep(16)  # the line takes some seconds until it is full
         terminal.read_on()
         terminal.wait_for("away")
         terminal.press("q")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
+from textual.timer import Timer
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Feed, Health
@@ -51,6 +52,8 @@ _KEY_NAMES = {
     "left": "left",
     "right": "right",
 }
+_AT_REST_S = 0.3
+"""A terminal whose size has not changed for so long has come to rest."""
 _USAGE_EVERY = 2
 """Seconds between two readings of what this program costs."""
 
@@ -117,6 +120,7 @@ class PlegTui(App[None], inherit_bindings=False):
         self._measure = measure or UsageMeter().measure
         self._pump: Pump | None = None
         self._front = Front()
+        self._resized: Timer | None = None
         self._changes = 0
         self._seconds = 0
         self._second_at: float | None = None
@@ -297,8 +301,15 @@ class PlegTui(App[None], inherit_bindings=False):
         super()._display(screen, thin or renderable)
 
     def on_resize(self) -> None:
-        """The terminal may have moved about what it showed."""
+        """The terminal may have moved about what it showed.
+
+        What was on its way for the old size may still come to stand on the new one, so once the
+        size has come to rest everything is drawn again.
+        """
         self._front.clear()
+        if self._resized is not None:
+            self._resized.stop()
+        self._resized = self.set_timer(_AT_REST_S, self._redraw)
 
     def action_redraw(self) -> None:
         """Draw everything again: something else has written on the terminal."""

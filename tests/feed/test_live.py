@@ -193,8 +193,9 @@ async def test_a_runtime_that_restarts_is_found_again_with_the_state_right() -> 
 async def test_a_reader_that_slept_is_right_again_and_knows_what_it_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    orders = functools.partial(Orders, buffer_bytes=50_000)
+    orders = functools.partial(Orders, buffer_bytes=20_000)
     monkeypatch.setattr("pleg_tui.feed.live.Options", orders)
+    monkeypatch.setattr("pleg_tui.feed.process._PIPE_SIZE", 4096)
     async with Simulator(Options(pods=8, churn=4, manual=True)) as simulator:
         async with following(Settings(simulator.endpoint)) as feed:
             await until(lambda: feed.health.phase is Phase.LIVE and bool(feed.pods))
@@ -202,8 +203,9 @@ async def test_a_reader_that_slept_is_right_again_and_knows_what_it_lost(
             assert process is not None
             loop = asyncio.get_running_loop()
             loop.remove_reader(process.frames_fd)  # the screen is stuck or asleep
-            await simulator.step(6000)
-            await asyncio.sleep(1.0)
+            for _ in range(30):
+                await simulator.step(50)
+                await asyncio.sleep(0.05)
             loop.add_reader(process.frames_fd, feed._readable)
             after = await truth(simulator)
             await until(lambda: states(feed) == after, 20)

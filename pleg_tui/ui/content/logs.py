@@ -75,6 +75,11 @@ def log_rows(line: LogLine, width: int, glyphs: Glyphs, *, stamps: bool, wrap: b
     for text, style in parts:
         while text:
             if left <= 0:
+                marks = len(text) - len(text.lstrip(_marks(text)))
+                if marks:  # they combine with what ends this row
+                    rows[-1].append(Part(text[:marks], style))
+                    text = text[marks:]
+                    continue
                 rows.append([Part(" " * indent)])
                 left = room
             piece = head(text, left)
@@ -85,6 +90,11 @@ def log_rows(line: LogLine, width: int, glyphs: Glyphs, *, stamps: bool, wrap: b
             left -= width_of(piece)
             text = text[len(piece) :]
     return [tuple(row) for row in rows]
+
+
+def _marks(text: str) -> str:
+    """The first character if it takes no cell of its own; something else that is not there."""
+    return text[0] if width_of(text[0]) == 0 else "\0"
 
 
 def rows_of(line: LogLine, width: int, *, stamps: bool) -> int:
