@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import ActiveBinding, Binding, BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -198,6 +200,7 @@ class PlegTui(App[None], inherit_bindings=False):
 
     def beat(self) -> None:
         """Once a second: ages, the retry's countdown, this program's own cost."""
+        self._see_the_size()
         now = self.monotonic()
         if self._away is not None:
             seconds, before = self._away
@@ -309,7 +312,23 @@ class PlegTui(App[None], inherit_bindings=False):
         self._front.clear()
         if self._resized is not None:
             self._resized.stop()
-        self._resized = self.set_timer(_AT_REST_S, self._redraw)
+        self._resized = self.set_timer(_AT_REST_S, self._at_rest)
+
+    def _at_rest(self) -> None:
+        if self._running and not self._exit:
+            self._redraw()
+
+    def _see_the_size(self) -> None:
+        """A change of the terminal's size that went unnoticed is noticed here."""
+        driver = self._driver
+        if driver is None or driver.is_headless or not driver.can_suspend:
+            return
+        try:
+            size = Size(*os.get_terminal_size(sys.__stderr__.fileno() if sys.__stderr__ else 2))
+        except (OSError, ValueError):
+            return
+        if size.area and size != self.screen.size:
+            self.post_message(events.Resize(size, size))
 
     def action_redraw(self) -> None:
         """Draw everything again: something else has written on the terminal."""
