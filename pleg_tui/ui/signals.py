@@ -34,6 +34,9 @@ def install(app: PlegTui, loop: asyncio.AbstractEventLoop) -> None:
 
     def end(number: int, _frame: FrameType | None) -> None:
         code = 128 + number
+        # A terminal that has hung up continues and stops its jobs, too: neither may keep us here.
+        for stopping in (signal.SIGCONT, signal.SIGTTOU, signal.SIGTTIN, signal.SIGTSTP):
+            signal.signal(stopping, signal.SIG_IGN)
         loop.call_soon_threadsafe(lambda: app.exit(return_code=code))
         watchdog = threading.Timer(PATIENCE_S, _leave, (code, attributes))
         watchdog.daemon = True
