@@ -219,18 +219,25 @@ class CriClient:
     def remove_everything(self, within_s: float = 60.0) -> None:
         """Stop and remove every pod of the runtime, a few at a time.
 
+        A pod that resists is tried again, as the kubelet does: a shim that ends just while it is
+        asked to kill answers "ttrpc: closed".
+
         Raises:
-            CallError: the first of the failures, after every pod was tried; or time is up.
+            CallError: the first of the failures once time is up; every pod was tried.
         """
         end = time.monotonic() + within_s
 
         def remove(pod_id: str) -> CallError | None:
-            try:
-                self.stop_pod(pod_id, max(0.1, end - time.monotonic()))
-                self.remove_pod(pod_id, max(0.1, end - time.monotonic()))
-            except CallError as error:
-                return error
-            return None
+            while True:
+                try:
+                    self.stop_pod(pod_id, max(0.1, end - time.monotonic()))
+                    self.remove_pod(pod_id, max(0.1, end - time.monotonic()))
+                except CallError as error:
+                    if time.monotonic() > end - 0.5:
+                        return error
+                    time.sleep(0.5)
+                else:
+                    return None
 
         pods = [pod.id for pod in self.pods(within_s)]
         with ThreadPoolExecutor(4) as pool:
