@@ -75,6 +75,81 @@ class ConfigFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """One of the kubelet's own figures."""
+
+    value: float | None
+    """None: unknown, and `source` then says why."""
+    source: str
+    """Where it was read, and over how long; or why it is unknown."""
+
+
+_NOT_READ = Figure(None, "not read")
+
+
+@dataclass(frozen=True, slots=True)
+class PlegFigures:
+    """The kubelet's own PLEG figures at one moment; counters are since this kubelet's start."""
+
+    at: float | None = None
+    """When they were read, seconds since the epoch; None: never."""
+    relists: Figure = _NOT_READ
+    """Whole relists since its start."""
+    relists_per_s: Figure = _NOT_READ
+    """Over the time since the sample before."""
+    interval_s: Figure = _NOT_READ
+    """Mean seconds between two relists: of those since the sample before, else since its start."""
+    relist_p99_s: Figure = _NOT_READ
+    """99th percentile of a relist's duration in seconds, from the histogram since its start."""
+    events: Figure = _NOT_READ
+    """Container events that it has processed."""
+    discards: Figure = _NOT_READ
+    """Pod events that it threw away because its channel was full."""
+    stream_errors: Figure = _NOT_READ
+    """Ends of its event stream."""
+    cpu_ms_per_s: Figure = _NOT_READ
+    """Processor time of its process, milliseconds per second, since the sample before."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What the cluster says of this node; None is unknown."""
+
+    name: str | None = None
+    cordoned: bool | None = None
+    ready: bool | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """By type ("Ready", "MemoryPressure"): "True", "False" or "Unknown"; a reason follows it."""
+    kubelet_version: str | None = None
+    source: str = "not read"
+    """The API server that said so, or why nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where this distribution keeps the kubelet's configuration, and who would write it anew."""
+
+    distribution: str | None = None
+    """None: not recognised, and `source` says why."""
+    unit: str | None = None
+    """The systemd unit that runs the kubelet, without ".service"; None: unknown."""
+    config_file: str | None = None
+    """Its configuration file, as the kubelet sees it; None: it has none, or it is unknown."""
+    drop_in_dir: str | None = None
+    """The folder of drop-ins that it reads; None: it reads none."""
+    flags_files: tuple[str, ...] = ()
+    """Files that set its flags and that exist."""
+    change: str = ""
+    """Where a lasting change of a gate belongs, one sentence."""
+    overwritten_by: str = ""
+    """What would overwrite a change made on the node itself; empty: nothing known."""
+    supported: bool | None = None
+    """False: a change on the node itself would not last or is not allowed; None: unknown."""
+    source: str = "not read"
+    """What it was recognised by; a layout that is known by hearsay only is said to be."""
+
+
+@dataclass(frozen=True, slots=True)
 class KubeletFacts:
     """Everything that could be learned at one moment."""
 
@@ -99,3 +174,90 @@ class KubeletFacts:
     mode_why: str = ""
     """One sentence: how the evidence was weighed."""
     evidence: tuple[Evidence, ...] = ()
+    pids: tuple[int, ...] = ()
+    """All kubelets that were found, `pid` among them; several: `why` says which was taken."""
+    unit_cgroup: str | None = None
+    """Its control group as /proc/<pid>/cgroup has it, v2 or the systemd tree; None: unknown."""
+    root: str = "/"
+    """Where its file system is seen from here: --root, or /proc/<pid>/root for one in a container."""
+    flags: Mapping[str, str] = field(default_factory=dict)
+    """The kubelet flags that concern us, without dashes; those of an embedded kubelet too."""
+    home: Home = Home()
+    figures: PlegFigures = PlegFigures()
+    node: NodeFacts = NodeFacts()
+    remedies: tuple[str, ...] = ()
+    """What would let us know more: rights to grant, options to give; a sentence or snippet each."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubeletOptions:
+    """How the admin lets us look; paths given here are as this program sees them, not under --root.
+
+    An empty text means: find it, under the root.
+    """
+
+    pid: int | None = None
+    """Which kubelet, where there are several."""
+    url: str = ""
+    """Of its HTTP server, such as https://127.0.0.1:10250; "none": do not ask it."""
+    client_cert: str = ""
+    client_key: str = ""
+    token_file: str = ""
+    ca_file: str = ""
+    insecure: bool = False
+    """Do not verify the kubelet's certificate."""
+    log_file: str = ""
+    """--kubelet-log: its log, where it is not in the journal."""
+    kubeconfig: str = ""
+    runtime_metrics_url: str = ""
+    """Of containerd's or CRI-O's metrics, such as http://127.0.0.1:1338/v1/metrics."""
+    timeout_s: float = 5.0
+    """For each single request and command."""
+    samples_apart_s: float = 5.0
+    """Between two samples of the kubelet's metrics; 0: one sample only."""
+    rhythm_s: float = 20.0
+    """How long to watch its I/O where nothing better can be had; 0: not at all."""
+    ask_node: bool = True
+    """Ask the API server for the Node object."""
+
+
+class ChangeKind(StrEnum):
+    """What the drift watch has seen."""
+
+    APPEARED = "appeared"
+    GONE = "gone"
+    RESTARTED = "restarted"
+    """The kubelet is another process than before: whatever it had fallen back from is undone."""
+    FELL_BACK = "fell-back"
+    STREAM_ERRORS = "stream-errors"
+    DISCARDS = "discards"
+    UNHEALTHY = "unhealthy"
+    """It has skipped pods because its PLEG was not healthy."""
+    MODE = "mode"
+    """Another mode than before, for none of the reasons above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that has changed between two looks."""
+
+    kind: ChangeKind
+    at: float
+    """When it happened, or was seen, seconds since the epoch."""
+    says: str
+    """One sentence with its figures."""
+    remedy: str
+    """One sentence; empty where nothing needs doing."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One cheap look at a kubelet that is known already."""
+
+    at: float
+    pid: int | None
+    mode: Mode
+    mode_why: str
+    figures: PlegFigures
+    changes: tuple[Change, ...] = ()
