@@ -69,7 +69,7 @@ class SimulatorProcess:
             SimulatorProcessError: no process can be started.
         """
         command = [sys.executable, "-P", "-m", "pleg_tui.sim", *to_arguments(self.options)]
-        environment = {**os.environ, "PYTHONPATH": _python_path()}
+        environment = {**os.environ, "PYTHONPATH": python_path()}
         try:
             self._child = subprocess.Popen(
                 command,
@@ -157,7 +157,7 @@ class SimulatorProcess:
         self.stop()
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """So that the child finds this very package, wherever it was started from."""
     own = str(Path(__file__).resolve().parents[2])
     before = os.environ.get("PYTHONPATH", "")
