@@ -7,7 +7,7 @@ and the command line show it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -114,6 +114,22 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """One stretch of time in which a lane was on: outside it, it can have missed nothing."""
+
+    lane: Lane
+    since: int
+    """Wall time, ns: its first listing was had, or its stream stood; what was before is baseline,
+    as is what a stream replays of it."""
+    until: int
+    """Wall time, ns: it was stopped, or was last known to work. Of a run that goes on: now."""
+
+
+WHOLE_LIFE = "life"
+"""The `state` of a Missed whose container or sandbox the lane never saw at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """A change, or a whole life, that a lane never saw although it was on."""
 
@@ -121,6 +137,7 @@ class Missed:
     name: str
     id: str
     state: str
+    """running, exited or removed; or WHOLE_LIFE: it came and went unseen."""
     at: int
     """Wall time, ns."""
     lived_ms: float | None = None
@@ -152,6 +169,8 @@ class Detection:
     n: int = 0
     histogram: tuple[tuple[float, int], ...] = ()
     """(upper edge in ms, count); the same edges for both lanes; the last edge is infinity."""
+    paired: bool = False
+    """The very same changes were timed in both lanes; False: each lane's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +264,39 @@ class Report:
     started_at: int = 0
     measured: tuple[Block, ...] = ()
     """Every block, for the plots, --save and anyone who wants to compute it again."""
+    plan: Plan = Plan()
+    difference_ms_per_s: Interval | None = None
+    """In the runtime's daemon: polling minus evented. In an A/A run it must include zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the blocks and sightings do not say of themselves, for the report."""
+
+    simulated: bool
+    runtime: str
+    """Name and version."""
+    available: frozenset[Lane] = frozenset(Lane)
+    reason: str = ""
+    """Why a lane is not available, and what would help; empty when both are."""
+    sources: Mapping[Lane, str] = field(default_factory=dict)
+    """What each lane really does, for LaneReport.source."""
+    kubelet: KubeletBeside = KubeletBeside()
+    reference: Sequence[Sighting] = ()
+    """What truly happened, as somebody else saw it: the dashboard's live stream. `lane` means
+    nothing here. The lanes' own sightings need not be repeated."""
+    watches: Sequence[Watch] = ()
+    """When which lane was on."""
+    counted_throughout: bool = False
+    """Block.transitions was counted the same way in every arm (by the live stream), so it may
+    explain what a block cost. Never true where only the lanes themselves count."""
+    overhead: str = ""
+    started_at: int = 0
+    """Wall time, ns."""
+    finished: bool = True
+    """False: this is a report of a run that goes on."""
+    notes: Sequence[str] = ()
+    """Further caveats of the lanes, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
