@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +26,7 @@ from pleg_tui.ui.content.bars import Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
 from pleg_tui.ui.content.usage import SIMULATED
+from pleg_tui.ui.modes import LIVE, MODES
 from pleg_tui.ui.options import THEMES, UiOptions
 from pleg_tui.ui.pump import Pump
 from pleg_tui.ui.screens.base import PlegScreen
@@ -90,6 +91,9 @@ class PlegTui(App[None], inherit_bindings=False):
                 tooltip="End the program at once"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-2",
                 tooltip="End the program"),
+        *(Binding(mode.key, f"mode('{mode.name}')", mode.title, show=False,
+                  id=f"mode.{mode.name}", tooltip=mode.says)
+          for mode in (MODES if len(MODES) > 1 else ())),
     ]  # fmt: skip
 
     def __init__(
@@ -117,6 +121,10 @@ class PlegTui(App[None], inherit_bindings=False):
         self.usages = Usages(sampler or partial(_sampler, options.root))
         """What pods and containers use."""
         self.live = Live()
+        self.activities: dict[str, str] = {}
+        """What goes on in modes that are not looked at, by the mode's name, in few words."""
+        self.closers: list[Callable[[], Awaitable[None]]] = []
+        """What is to be ended in order before the program ends."""
         self.lent = False
         """Another program has the terminal for a while."""
         self._measure = measure or UsageMeter().measure
@@ -128,6 +136,8 @@ class PlegTui(App[None], inherit_bindings=False):
         self._second_at: float | None = None
         self._changes_then = 0
         self._away: tuple[float, int] | None = None
+        for mode in MODES[1:]:
+            self.add_mode(mode.name, mode.load)
         for theme in load_themes():
             self.register_theme(theme)
         self.theme = self._theme_name()
@@ -236,6 +246,41 @@ class PlegTui(App[None], inherit_bindings=False):
         page = self.screen
         if page is not self.live and isinstance(page, PlegScreen):
             page.usage_read()
+
+    # -- the modes
+
+    @property
+    def mode(self) -> str:
+        """The name of the mode that is looked at."""
+        name = self.current_mode
+        return name if any(mode.name == name for mode in MODES[1:]) else LIVE.name
+
+    def mode_bar(self) -> tuple[tuple[str, str, bool], ...]:
+        """(key, title, it is looked at) of each mode; nothing where there is no choice."""
+        if len(MODES) < 2:
+            return ()
+        return tuple(
+            (self.key_name(f"mode.{mode.name}", mode.key), mode.title, mode.name == self.mode)
+            for mode in MODES
+        )
+
+    def activity(self) -> str:
+        """What goes on in the modes that are not looked at."""
+        now = self.mode
+        return "  ".join(text for name, text in self.activities.items() if text and name != now)
+
+    async def action_mode(self, name: str) -> None:
+        """Look at another mode; what was open in this one stays so."""
+        if name != self.mode:
+            await self.switch_mode("_default" if name == LIVE.name else name)
+
+    async def close_down(self) -> None:
+        """End what goes on in the modes."""
+        for close in self.closers:
+            try:
+                await close()
+            except Exception:
+                log.exception("a mode could not be ended in order")
 
     # -- what the keys do
 
@@ -381,6 +426,7 @@ def run(feed: Feed, options: UiOptions) -> int:
         try:
             await app.run_async(mouse=options.mouse)
         finally:
+            await app.close_down()
             await feed.stop()
 
     try:

@@ -48,6 +48,10 @@ class StatusFacts:
     message: Message | None = None
     paused: int | None = None
     """Changes held back while paused; None when it is not paused."""
+    modes: tuple[tuple[str, str, bool], ...] = ()
+    """(key, title, it is looked at) of each mode."""
+    activity: str = ""
+    """What goes on in modes that are not looked at."""
 
 
 def phase_parts(health: Health, glyphs: Glyphs) -> Line:
@@ -64,16 +68,30 @@ def phase_parts(health: Health, glyphs: Glyphs) -> Line:
     return (Part(f"{glyphs.waiting} starting", "busy-bold"),)
 
 
+def modes_parts(modes: tuple[tuple[str, str, bool], ...]) -> Line:
+    """The modes with their keys; the one that is looked at stands out."""
+    parts: list[Part] = []
+    for key, title, here in modes:
+        parts.append(Part(" " if parts else ""))
+        parts.append(Part(f" {key} {title} ", "mode-here") if here else Part(f" {key} ", "key"))
+        if not here:
+            parts.append(Part(f"{title} ", "dim"))
+    return tuple(part for part in parts if part.text)
+
+
 def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     """The line at the top of the screen."""
     health = facts.health
     runtime = health.runtime
-    left = [Item(phase_parts(health, glyphs))]
+    left = [Item(modes_parts(facts.modes), 1)] if facts.modes else []
+    left.append(Item(phase_parts(health, glyphs)))
     if runtime is not None and runtime.simulated:
         left.append(Item((Part(" SIMULATED ", "badge"),)))
     if facts.paused is not None:
         held = f" paused, {short(facts.paused)} {'change' if facts.paused == 1 else 'changes'} "
         left.append(Item((Part(held, "badge-warn"),)))
+    if facts.activity:
+        left.append(Item((Part(f"{glyphs.waiting} {facts.activity}", "busy-bold"),)))
     if facts.message is not None:
         left.append(Item((Part(tidy(facts.message.text), facts.message.style),)))
     left.append(Item((Part(cut_middle(tidy(facts.node), 24, glyphs.cut), "strong"),), 3))

@@ -167,6 +167,8 @@ class Live(EventsPane, UsagePane):
             usage=self._usage,
             message=self._message[0] if self._message else None,
             paused=self._held.changes if self._held is not None else None,
+            modes=self.tui.mode_bar(),
+            activity=self.tui.activity(),
         )
         return status_line(facts, width, self.tui.glyphs)
 

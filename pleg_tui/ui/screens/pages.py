@@ -127,6 +127,8 @@ _GROUPS = {
     "tree": "The tree",
     "find": "Finding",
     "page": "This page",
+    "compare": "The experiment",
+    "mode": "The modes",
     "app": "The program",
 }
 

@@ -44,6 +44,9 @@ STYLES = (
     "number",
     "match",
     "match-here",
+    "mode-here",
+    "polling",
+    "evented",
 )
 """The names of styles; each is the component class `line--NAME` of the screen.
 
