@@ -16,7 +16,9 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
+from pleg_tui.collector.lane_options import LaneOptions
 from pleg_tui.collector.options import Options
 
 SILENCE_S = 2.0
@@ -36,7 +38,15 @@ class CollectorProcess:
         OSError: no process could be started.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self, options: Options | LaneOptions, module: str = "pleg_tui.collector"
+    ) -> None:
+        """Start it.
+
+        Args:
+            options: its orders; the heartbeat's pipe and our own pid are added here.
+            module: what the process runs; `pleg_tui.collector.lane` is guarded just the same.
+        """
         self.killed = False
         """True once the watch had to kill it."""
         self.slept = False
@@ -46,16 +56,10 @@ class CollectorProcess:
         self._heartbeat_fd, beat_write = os.pipe()
         with contextlib.suppress(OSError):  # a smaller pipe is only slower
             fcntl.fcntl(self.frames_fd, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
-        orders = Options(
-            **{
-                **{name: getattr(options, name) for name in Options.__slots__},
-                "heartbeat_fd": beat_write,
-                "parent_pid": os.getpid(),
-            }
-        )
+        orders = replace(options, heartbeat_fd=beat_write, parent_pid=os.getpid())
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pleg_tui.collector", orders.dumps()],
+                [sys.executable, "-P", "-m", module, orders.dumps()],
                 stdin=request_read,
                 stdout=frame_write,
                 stderr=subprocess.DEVNULL,

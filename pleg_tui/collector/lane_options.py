@@ -1,0 +1,56 @@
+"""What a lane of the experiment is started with; travels as one JSON argument."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Work(StrEnum):
+    """What a lane does while it is on."""
+
+    RELIST = "relist"
+    """The kubelet's generic relist, call for call."""
+    CRI_EVENTS = "cri-events"
+    """CRI GetContainerEvents."""
+    CONTAINERD_EVENTS = "containerd-events"
+    """containerd's own events, and a look-up of each changed id."""
+    NOTHING = "nothing"
+    """Only ask who the runtime is, and wait to be ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOptions:
+    """The orders of one lane's process."""
+
+    endpoint: str
+    """`unix:///…`."""
+    work: Work
+    period_s: float = 1.0
+    """Of the relist (the kubelet's genericPlegRelistPeriod)."""
+    second_listing: bool = False
+    """Each changed pod is listed once more by its UID, as kubelets until 1.35 do (k/k#137471)."""
+    heartbeat_fd: int = -1
+    """A pipe that gets a byte every BEAT_S seconds; -1 for none."""
+    parent_pid: int = 0
+    """The lane ends when this is no longer its parent; 0 to live on."""
+    debug: str = ""
+    """A file for the log; empty for none."""
+
+    def dumps(self) -> str:
+        """As the one argument."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def loads(cls, text: str) -> LaneOptions:
+        """From the one argument.
+
+        Raises:
+            ValueError: it is not what dumps() made.
+        """
+        try:
+            values = json.loads(text)
+            return cls(**{**values, "work": Work(values["work"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(str(error)) from None
