@@ -1,0 +1,113 @@
+"""The experiment as the dashboard runs it: looked for, started, stopped, and its report kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from pleg_tui.compare.types import Experiment, NotMeasurable, Plan, Progress, Report
+
+Prepare = Callable[[Plan], Awaitable[Experiment]]
+"""From a plan to an experiment that can run here; raises NotMeasurable."""
+REPORT_EVERY_S = 1.0
+"""While it runs, a report is made no more often."""
+_END_S = 2.0
+"""So long the lanes may take to end in order; what is left then dies with this process."""
+
+log = logging.getLogger("pleg_tui.ui")
+
+
+class Comparing:
+    """One experiment after the other, in the app's loop."""
+
+    def __init__(self, prepare: Prepare, changed: Callable[[], None]) -> None:
+        self._prepare = prepare
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._experiment: Experiment | None = None
+        self._report: Report | None = None
+        self._made_at = 0.0
+        self.error = ""
+        """Why the last start came to nothing, with the remedy."""
+        self.stopping = False
+
+    @property
+    def running(self) -> bool:
+        """One is on its way."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def progress(self) -> Progress | None:
+        """Of the one that runs, or ran last."""
+        return self._experiment.progress if self._experiment is not None else None
+
+    async def look(self, plan: Plan) -> tuple[Report | None, str]:
+        """What could be measured here: (an empty report with its lanes, or None; why not)."""
+        try:
+            experiment = await self._prepare(plan)
+            return experiment.report(), ""
+        except NotMeasurable as error:
+            return None, str(error)
+        except Exception as error:
+            log.exception("the experiment could not be prepared")
+            return None, f"a fault of this program, sorry ({type(error).__name__}: {error})"
+
+    def report(self) -> Report | None:
+        """What can be said so far; the last one while a new one would come too soon."""
+        experiment = self._experiment
+        if experiment is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        if self._report is None or (self.running and now - self._made_at >= REPORT_EVERY_S):
+            self._report = experiment.report()
+            self._made_at = now
+        return self._report
+
+    def start(self, plan: Plan) -> None:
+        """Begin; what was before is forgotten once this one can run."""
+        if not self.running:
+            self.error = ""
+            self.stopping = False
+            self._task = asyncio.get_running_loop().create_task(self._run(plan))
+
+    def stop(self) -> None:
+        """Let it end now; what there is stays."""
+        if self.running and self._experiment is not None:
+            self.stopping = True
+            self._experiment.stop()
+            self._changed()
+
+    async def close(self) -> None:
+        """End it and see that its processes are gone; for the end of the program."""
+        task = self._task
+        if task is None or task.done():
+            return
+        if self._experiment is not None:
+            self._experiment.on_change = None
+            self._experiment.stop()
+        done, _ = await asyncio.wait({task}, timeout=_END_S)
+        if not done:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(task, _END_S / 4)
+
+    async def _run(self, plan: Plan) -> None:
+        try:
+            experiment = await self._prepare(plan)
+            self._experiment, self._report = experiment, None
+            experiment.on_change = self._changed
+            self._changed()
+            self._report = await experiment.run()
+        except NotMeasurable as error:
+            self.error = str(error)
+        except Exception as error:
+            log.exception("the experiment failed")
+            self.error = f"the experiment failed, sorry ({type(error).__name__}: {error})"
+        finally:
+            if self._experiment is not None:
+                self._experiment.on_change = None
+            self.stopping = False
+            self._task = None
+            self._changed()
