@@ -11,7 +11,7 @@ from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.model import Row
 from pleg_tui.ui.content.order import View
 from pleg_tui.ui.content.status import Mark, Tone
-from pleg_tui.ui.content.text import cut, cut_middle, fit, fit_right, since, tidy, width_of
+from pleg_tui.ui.content.text import cut, cut_middle, fit, fit_right, short, since, tidy, width_of
 from pleg_tui.ui.content.usage import (
     NO_SAMPLES,
     Sample,
@@ -95,7 +95,8 @@ def _name(row: Row, column: Column, drawing: Drawing) -> Line:
         sign = glyphs.folded if row.folded else glyphs.unfolded
         if not row.pod.containers:
             sign = " "
-        space, name = pod_name(row.pod.namespace, row.pod.name, column.width - 2, glyphs)
+        called = row.pod.name or f"? {row.pod.uid}"
+        space, name = pod_name(row.pod.namespace, called, column.width - 2, glyphs)
         return Part(f"{sign} ", "dim"), Part(space, "dim"), Part(name, "name")
     branch = glyphs.last_branch if row.last else glyphs.branch
     name = tidy(container.name)
@@ -128,7 +129,10 @@ def _state(row: Row, column: Column, drawing: Drawing) -> Line:
 def _restarts(row: Row, column: Column, _drawing: Drawing) -> Line:
     number = row.restarts
     style = "dim" if not number else "warn" if row.status.mark is Mark.LOOP else ""
-    return (Part(cut(f"{number}", column.width), style),)
+    text = f"{number}"
+    if len(text) > column.width:
+        text = short(number).replace(",", "")
+    return (Part(cut(text, column.width), style),)
 
 
 def _age(row: Row, _column: Column, drawing: Drawing) -> Line:

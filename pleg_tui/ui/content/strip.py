@@ -280,9 +280,11 @@ def axis_line(frame: Window, glyphs: Glyphs, *, live: bool, cursor: int = -1) ->
             )
             if index < free or index + len(label) > room:
                 continue
+            if index <= cursor < index + len(label):
+                label = glyphs.tick  # its time would be cut in two by the cursor's sign
             text[index : index + len(label)] = label
             free = index + len(label) + 1
-    if live and width >= 3:
+    if live and width >= 3 and cursor < width - 3:
         text[-3:] = "now"
     if not 0 <= cursor < width:
         return (Part("".join(text), "dim"),) if width else ()
