@@ -1,21 +1,39 @@
-"""The filter line: which pods and containers are shown.
+"""The filter line: which pods and containers are shown, and which events.
 
 Words are parted by spaces and all must hold. A word matches the pod's "namespace/name", or a
-container's name, image or id. `!word` leaves out what matches, `ns:word` looks at the namespace
-alone, `-l key=value`, `-l key!=value` and `-l key` look at the labels (several with commas), as
-crictl's and kubectl's own -l does. Letters' case makes no difference except in labels.
+container's name, image or id; "in quotes" it may have spaces, and none of its signs mean anything.
+
+    web             plain text, anywhere
+    ~^web-[0-9]     a regular expression, also as /^web-[0-9]/ (which may have spaces)
+    !web            leaves out what matches; before any of the others, too
+    ns:shop         looks at the namespace alone
+    state:oom,error one of these states (content.states)
+    -l app=web      labels, as crictl's and kubectl's own -l: key=value, key!=value, key
+
+Letters' case makes no difference except in labels, and in expressions that have a capital letter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from pleg_tui.model import Container, Pod
+from pleg_tui.ui.content.patterns import Expression, PatternError
+from pleg_tui.ui.content.states import StateError, state_named
 
 MIN_ID = 4
 """So many characters of an id are needed before it is searched: fewer match by accident."""
+StatesOf = Callable[[Container | None], frozenset[str]]
+"""What holds of a container of the pod, or (None) of the pod itself, in words of content.states."""
+_OF_PODS = frozenset({"ready", "notready", "starting", "stopping", "removed"})
+"""States that a pod has as a whole."""
+
+
+class FilterError(ValueError):
+    """It is no filter; the text is one clear sentence."""
 
 
 class Field(Enum):
@@ -24,6 +42,7 @@ class Field(Enum):
     TEXT = auto()
     NAMESPACE = auto()
     LABEL = auto()
+    STATE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +54,52 @@ class Term:
     value: str | None = None
     """The label's value; None where only the key was named."""
     inverse: bool = False
+    expression: Expression | None = None
+    """Of a text or a namespace: finds it in the place of `text`."""
+    states: frozenset[str] = frozenset()
 
-    def matches_pod(self, pod: Pod) -> bool:
+    def matches_pod(self, pod: Pod, containers: tuple[Container, ...], of: StatesOf) -> bool:
         """The pod itself matches, leaving `inverse` aside."""
-        if self.field is Field.TEXT:
-            return self.text in f"{pod.namespace}/{pod.name}".lower()
-        if self.field is Field.NAMESPACE:
-            return self.text in pod.namespace.lower()
-        return pod.sandbox is not None and self._matches_labels(pod.sandbox.labels)
+        match self.field:
+            case Field.TEXT:
+                return self._finds(f"{pod.namespace}/{pod.name}")
+            case Field.NAMESPACE:
+                return self._finds(pod.namespace)
+            case Field.LABEL:
+                return pod.sandbox is not None and self._matches_labels(pod.sandbox.labels)
+        return self._pod_is_so(containers, of)
 
-    def matches_container(self, container: Container) -> bool:
+    def matches_container(self, container: Container, of: StatesOf) -> bool:
         """The container itself matches, leaving `inverse` aside."""
-        if self.field is Field.TEXT:
-            text = self.text
-            return (
-                text in container.name.lower()
-                or text in container.image.lower()
-                or (len(text) >= MIN_ID and container.id.startswith(text))
-            )
-        if self.field is Field.NAMESPACE:
-            return False
-        return self._matches_labels(container.labels)
+        match self.field:
+            case Field.TEXT:
+                by_id = self.expression is None and len(self.text) >= MIN_ID
+                return (
+                    self._finds(container.name)
+                    or self._finds(container.image)
+                    or (by_id and container.id.startswith(self.text))
+                )
+            case Field.NAMESPACE:
+                return False
+            case Field.LABEL:
+                return self._matches_labels(container.labels)
+        return bool(self.states & of(container))
+
+    def _finds(self, text: str) -> bool:
+        if self.expression is not None:
+            return self.expression.found_in(text)
+        return self.text in text.lower()
 
     def _matches_labels(self, labels: Mapping[str, str]) -> bool:
         found = labels.get(self.text)
         return found is not None if self.value is None else found == self.value
+
+    def _pod_is_so(self, containers: tuple[Container, ...], of: StatesOf) -> bool:
+        """What its containers are is asked of them: a pod that runs may hold one that does not."""
+        mine = self.states & of(None)
+        return bool(mine & _OF_PODS) or (
+            bool(mine) and not any(self.states & of(container) for container in containers)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +108,42 @@ class Filter:
 
     text: str = ""
     """As it was typed."""
-    terms: tuple[Term, ...] = ()
+    terms: tuple[Term, ...] = field(default=(), compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.terms)
 
-    def select(self, pod: Pod, containers: tuple[Container, ...]) -> tuple[Container, ...] | None:
+    @property
+    def slow(self) -> str:
+        """Why it does not work any more, in one sentence; empty while it does."""
+        found = (term.expression.slow for term in self.terms if term.expression is not None)
+        return next((slow for slow in found if slow), "")
+
+    def select(
+        self, pod: Pod, containers: tuple[Container, ...], of: StatesOf | None = None
+    ) -> tuple[Container, ...] | None:
         """Those of the pod's containers that pass; None when the pod itself is left out.
 
         A pod that matches keeps all its containers; one that does not is kept for those of its
         containers that do.
+
+        Args:
+            pod: the pod.
+            containers: those that may be shown.
+            of: tells their states; without it no state holds.
         """
+        of = of or _stateless
         kept = containers
         pod_passes = True
         for term in self.terms:
-            hit = term.matches_pod(pod)
+            hit = term.matches_pod(pod, containers, of)
             if term.inverse:
                 if hit:
                     return None
-                kept = tuple(c for c in kept if not term.matches_container(c))
+                kept = tuple(c for c in kept if not term.matches_container(c, of))
             elif not hit:
                 pod_passes = False
-                kept = tuple(c for c in kept if term.matches_container(c))
+                kept = tuple(c for c in kept if term.matches_container(c, of))
         if kept:
             return kept
         return () if pod_passes and not containers else None
@@ -98,22 +152,107 @@ class Filter:
 NO_FILTER = Filter()
 
 
+class Word(NamedTuple):
+    """A word of the line, its quotes taken off."""
+
+    text: str
+    bare: int
+    """So many of its first characters were not in quotes: only in them do signs mean anything."""
+
+
 def parse(text: str) -> Filter:
-    """The filter that a line of text stands for; every text is one, nothing is an error."""
+    """The filter that a line of text stands for.
+
+    Raises:
+        FilterError: an expression is not one, or there is no such state.
+    """
     terms: list[Term] = []
-    words = iter(text.split())
-    for word in words:
-        inverse = word.startswith("!") and len(word) > 1
-        body = word[1:] if inverse else word
-        if body == "-l" or (body.startswith("-l") and "=" in body):
-            selector = body[2:] or next(words, "")
-            terms += [_label(part, inverse) for part in selector.split(",") if part]
-        elif body.lower().startswith("ns:"):
-            if body[3:]:
-                terms.append(Term(Field.NAMESPACE, body[3:].lower(), inverse=inverse))
-        elif body != "!":
-            terms.append(Term(Field.TEXT, body.lower(), inverse=inverse))
+    line = _words(text)
+    try:
+        for word in line:
+            inverse = word.bare > 0 and word.text.startswith("!") and len(word.text) > 1
+            body = Word(word.text[1:], word.bare - 1) if inverse else word
+            if _begins(body, "-l") and (body.text == "-l" or "=" in body.text):
+                selector = body.text[2:] or next(line, Word("", 0)).text
+                terms += [_label(part, inverse) for part in selector.split(",") if part]
+            elif body.text and body != Word("!", 1):
+                terms += _term(body, inverse)
+    except (PatternError, StateError) as error:
+        raise FilterError(str(error)) from None
     return Filter(text.strip(), tuple(terms))
+
+
+def _term(word: Word, inverse: bool) -> Iterator[Term]:
+    if _begins(word, "state:"):
+        names = [name for name in word.text[6:].split(",") if name]
+        if names:
+            states = frozenset(map(state_named, names))
+            yield Term(Field.STATE, "", inverse=inverse, states=states)
+        return
+    which = Field.TEXT
+    if _begins(word, "ns:"):
+        which, word = Field.NAMESPACE, Word(word.text[3:], word.bare - 3)
+    pattern = _pattern(word)
+    if pattern:
+        yield Term(which, pattern, inverse=inverse, expression=Expression(pattern))
+    elif pattern is None and word.text:
+        yield Term(which, word.text.lower(), inverse=inverse)
+
+
+def _pattern(word: Word) -> str | None:
+    """The expression that a word is; None when it is plain text."""
+    if _begins(word, "~"):
+        return word.text[1:]
+    if _begins(word, "/") and len(word.text) > 2 and word.text.endswith("/"):
+        return word.text[1:-1]
+    return None
+
+
+def _begins(word: Word, sign: str) -> bool:
+    return word.bare >= len(sign) and word.text[: len(sign)].lower() == sign
+
+
+def _words(line: str) -> Iterator[Word]:
+    """The words of a line; quotes that are not closed reach to its end."""
+    at = 0
+    while at < len(line):
+        if line[at].isspace():
+            at += 1
+            continue
+        end = _slashed(line, at)
+        if end:
+            yield Word(line[at:end], end - at)
+            at = end
+            continue
+        text: list[str] = []
+        bare = -1
+        quoted = False
+        while at < len(line) and (quoted or not line[at].isspace()):
+            character = line[at]
+            if character == "\\" and line[at + 1 : at + 2] == '"':
+                text.append('"')
+                at += 1
+            elif character == '"':
+                bare = len(text) if bare < 0 else bare
+                quoted = not quoted
+            else:
+                text.append(character)
+            at += 1
+        yield Word("".join(text), len(text) if bare < 0 else bare)
+
+
+def _slashed(line: str, start: int) -> int:
+    """Where the expression between slashes ends that begins here; 0 when none does."""
+    at = start + (line[start] == "!")
+    if line[at : at + 3].lower() == "ns:":
+        at += 3
+    if line[at : at + 1] != "/":
+        return 0
+    end = at + 1
+    while (end := line.find("/", end) + 1) > 0:
+        if (end == len(line) or line[end].isspace()) and line[end - 2] != "\\":
+            return end if end - at > 2 else 0
+    return 0
 
 
 def _label(part: str, inverse: bool) -> Term:
@@ -123,3 +262,7 @@ def _label(part: str, inverse: bool) -> Term:
     if key.endswith("!"):
         return Term(Field.LABEL, key[:-1], value, not inverse)
     return Term(Field.LABEL, key, value.removeprefix("="), inverse)
+
+
+def _stateless(_container: Container | None) -> frozenset[str]:
+    return frozenset()

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
+from pleg_tui.ui.content.filters import StatesOf
 from pleg_tui.ui.content.order import BY_USAGE, Key, View, sort_key
+from pleg_tui.ui.content.states import container_states, pod_states
 from pleg_tui.ui.content.status import (
     GONE,
     Change,
@@ -323,7 +325,7 @@ class RowModel:
                 return ()
         if view.filter:
             containers = tuple(row.container for row in rows if row.container is not None)
-            kept = view.filter.select(head.pod, containers)
+            kept = view.filter.select(head.pod, containers, _states_of(head, below))
             if kept is None:
                 return ()
             ids = {container.id for container in kept}
@@ -331,6 +333,18 @@ class RowModel:
         if rows:
             rows[-1] = replace(rows[-1], last=True)
         return (head, *rows)
+
+
+def _states_of(head: Row, below: tuple[Row, ...]) -> StatesOf:
+    """What the filter asks for where it names states; most do not."""
+
+    def of(container: Container | None) -> frozenset[str]:
+        if container is None:
+            return pod_states(head.pod, head.status)
+        row = next(row for row in below if row.container is container)
+        return container_states(container, row.status)
+
+    return of
 
 
 def _is_up(container: Container) -> bool:

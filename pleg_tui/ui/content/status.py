@@ -87,6 +87,7 @@ STOPPED = Status(Mark.DONE, "stopped", Tone.OFF)
 STOPPING = Status(Mark.BUSY, "stopping", Tone.BUSY)
 ERROR = Status(Mark.FAILED, "error", Tone.BAD, unhealthy=True)
 OOM_KILLED = Status(Mark.FAILED, "OOMKilled", Tone.BAD, unhealthy=True)
+EVICTED = Status(Mark.FAILED, "Evicted", Tone.BAD, unhealthy=True)
 CRASH_LOOP = Status(Mark.LOOP, "CrashLoop", Tone.BAD, unhealthy=True)
 UNKNOWN = Status(Mark.UNKNOWN, "unknown", Tone.WARN, unhealthy=True)
 EXITED = Status(Mark.UNKNOWN, "exited", Tone.WARN, unhealthy=True)
@@ -95,6 +96,22 @@ EXITED = Status(Mark.UNKNOWN, "exited", Tone.WARN, unhealthy=True)
 def is_oom(container: Container) -> bool:
     """The runtime says that the kernel killed it for memory."""
     return container.reason == "OOMKilled"
+
+
+def is_evicted(container: Container) -> bool:
+    """The runtime's status says that the kubelet evicted the pod.
+
+    An eviction is the kubelet's own word: it writes "Evicted" and "The node was low on resource: …"
+    into the pod's status at the API server (pkg/kubelet/eviction/helpers.go: Reason,
+    nodeLowMessageFmt) and has the runtime stop the pod like any other. containerd's and CRI-O's
+    ContainerStatus.reason know "Completed", "Error", "OOMKilled" and failures to start, so on a
+    node an evicted container is exit 137 or 143 in a sandbox that is no longer ready, just as a
+    deleted one. From that alone nothing is concluded here: only a status whose reason or message
+    begins with the kubelet's own words counts, as a runtime or shim that passes them on would say.
+    """
+    return container.reason.casefold() == "evicted" or container.message.startswith(
+        ("Evicted", "The node was low on resource: ")
+    )
 
 
 def signal_name(exit_code: int) -> str:
@@ -110,6 +127,8 @@ def why(container: Container) -> str:
     code = container.exit_code
     if is_oom(container):
         return "OOMKilled" if code is None else f"OOMKilled (exit {code})"
+    if is_evicted(container):
+        return "Evicted" if code is None else f"Evicted (exit {code})"
     if code is None:
         return f"exited: {container.reason}" if container.reason else "exited, code unknown"
     extra = signal_name(code)
@@ -155,6 +174,8 @@ def container_status(
         return _on_its_way("created", container.created_at, now)
     if state is ContainerState.UNKNOWN:
         return UNKNOWN
+    if is_evicted(container):
+        return EVICTED
     if container.exit_code == 0:
         return COMPLETED
     if is_oom(container):
@@ -164,6 +185,14 @@ def container_status(
     if stopping and container.exit_code in _STOP_SIGNALS:
         return STOPPED
     return CRASH_LOOP if container.restarts >= 1 and _crashed(container) else ERROR
+
+
+def status_in(pod: Pod, container: Container, now: int) -> Status:
+    """The state of a container as its pod's other attempts at it and its sandbox have it."""
+    same = [c for c in pod.containers if c.name == container.name]
+    older = next((i + 1 for i, c in enumerate(same) if c.id == container.id), len(same))
+    previous = same[older] if older < len(same) else None
+    return container_status(container, now, previous=previous, stopping=is_stopping(pod))
 
 
 def _running_status(container: Container, now: int, previous: Container | None) -> Status:
@@ -223,7 +252,7 @@ def container_change(container: Container, previous: Container | None = None) ->
     if container.state is ContainerState.CREATED:
         return Change(container.created_at, "created")
     if container.state is ContainerState.EXITED:
-        bad = is_oom(container) or bool(container.exit_code)
+        bad = is_oom(container) or is_evicted(container) or bool(container.exit_code)
         return Change(container.finished_at, why(container), Tone.BAD if bad else Tone.OFF)
     if container.state is ContainerState.REMOVED:
         return Change(0, "removed")

@@ -122,7 +122,8 @@ class EventsPane(LookingScreen):
         if view is not None:
             self._event_view = view
         view, listed = self._event_view, self.view.filter
-        shown = view.passes(listed, self._known.get) if view.hides(listed) else None
+        passes = view.passes(listed, self._known.get, self.tui.now)
+        shown = passes if view.hides(listed) else None
         self.events.look(shown)
 
     @property

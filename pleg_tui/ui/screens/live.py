@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.widgets import Static
 
 from pleg_tui.feed.types import Delta, Phase
@@ -24,12 +23,13 @@ from pleg_tui.ui.content.bars import (
 )
 from pleg_tui.ui.content.columns import layout_for
 from pleg_tui.ui.content.empty import empty_lines
-from pleg_tui.ui.content.filters import parse
+from pleg_tui.ui.content.filters import NO_FILTER
 from pleg_tui.ui.content.lines import Line
-from pleg_tui.ui.content.order import BY_USAGE, SortBy, View
+from pleg_tui.ui.content.order import SortBy, View
 from pleg_tui.ui.content.pods import heading_line
-from pleg_tui.ui.screens.events_pane import EventsPane, in_order
-from pleg_tui.ui.screens.usage_pane import UsagePane
+from pleg_tui.ui.screens.events_pane import in_order
+from pleg_tui.ui.screens.filter_pane import FilterPane
+from pleg_tui.ui.screens.list_pane import SCROLL_BAR, ListPane
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.event_list import EventList
 from pleg_tui.ui.widgets.key_bar import KeyBar
@@ -38,8 +38,6 @@ from pleg_tui.ui.widgets.strip_pane import StripPane
 from pleg_tui.ui.widgets.timeline import Timeline
 
 MIN_WIDTH, MIN_HEIGHT = 60, 15
-SCROLL_BAR = 1
-"""Cells that a list's scroll bar takes."""
 MESSAGE_S = 8.0
 FOOTER = (
     "app.help",
@@ -67,7 +65,7 @@ FOOTER = (
 )
 
 
-class Live(EventsPane, UsagePane):
+class Live(FilterPane, ListPane):
     """Pods above, events below, the stream's health on top."""
 
     AUTO_FOCUS = "#pods"
@@ -80,16 +78,6 @@ class Live(EventsPane, UsagePane):
                 tooltip="Copy its name through the terminal"),
         Binding("C", "copy('id')", "copy id", id="list.copy-id",
                 tooltip="Copy its full id through the terminal"),
-        Binding("slash", "filter", "filter", id="view.filter",
-                tooltip="Show only what matches: text, !not, ns:namespace, -l label=value"),
-        Binding("s", "sort", "sort", id="view.sort", tooltip="Choose what the pods are sorted by"),
-        Binding("o", "columns", "columns", id="view.columns",
-                tooltip="Choose the columns and their order"),
-        Binding("r", "reverse", "reverse", id="view.reverse", tooltip="Turn the order round"),
-        Binding("a", "running_only", "all", id="view.running",
-                tooltip="Show everything, or only what runs"),
-        Binding("exclamation_mark", "unhealthy_only", "unhealthy", id="view.unhealthy",
-                tooltip="Show only what is unhealthy, or everything"),
         Binding("space,Z", "pause", "pause", id="view.pause",
                 tooltip="Hold the screen still; nothing is lost meanwhile"),
         Binding("t", "timeline", "timeline", id="view.timeline",
@@ -107,7 +95,6 @@ class Live(EventsPane, UsagePane):
         super().__init__()
         self._message: tuple[Message, float] | None = None
         self._usage = Usage()
-        self._filters_events = False
         self._held: Backlog | None = None
 
     @property
@@ -123,12 +110,12 @@ class Live(EventsPane, UsagePane):
         yield Bar(self._status_line, id="status")
         yield Static("", id="banner", markup=False)
         yield Bar(self._pods_title, id="pods-title")
-        yield Bar(self._heading, clicked=self._sort_at, id="heading")
+        yield Bar(self._heading, clicked=self.sort_at, id="heading")
         yield PodList(glyphs, self.tui.monotonic, id="pods")
         yield Timeline(glyphs, id="timeline")
         yield Bar(self.events_title_line, id="events-title")
         yield EventList(glyphs, id="events")
-        yield Horizontal(id="filter")
+        yield from self.filter_line()
         yield KeyBar(FOOTER, id="keys")
         yield Static("", id="too-small", markup=False)
 
@@ -200,6 +187,7 @@ class Live(EventsPane, UsagePane):
             self._draw(delta.changed | delta.removed, now)
             if delta.events or delta.notices:
                 self.add_entries(in_order(delta), now)
+        self.drop_slow_filters()
         self._refresh_health(now)
         self._refresh_bars()
 
@@ -260,56 +248,14 @@ class Live(EventsPane, UsagePane):
 
     # -- what the keys do
 
-    def _look(self, view: View) -> None:
+    def look(self, view: View) -> None:
+        """Look at the list in another way."""
         refilter = view.filter != self.view.filter
         self.pods.look(view)
         if refilter:
             self.look_at_events()
         self._refresh_health(self.tui.now())
         self._refresh_bars()
-
-    def action_reverse(self) -> None:
-        """Turn the order round."""
-        self._look(replace(self.view, reverse=not self.view.reverse))
-
-    def action_running_only(self) -> None:
-        """Show all, or only what runs."""
-        self._look(replace(self.view, running_only=not self.view.running_only))
-
-    def action_unhealthy_only(self) -> None:
-        """Show all, or only what is unhealthy."""
-        self._look(replace(self.view, unhealthy_only=not self.view.unhealthy_only))
-
-    def action_sort(self) -> None:
-        """Ask what to sort by."""
-        from pleg_tui.ui.screens.menu import MenuScreen
-
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self.sort_by(SortBy(name))
-
-        choices = [(sort.value, sort.value) for sort in SortBy
-                   if self.view.measured or sort not in BY_USAGE]  # fmt: skip
-        self.app.push_screen(MenuScreen("Sort by", choices, self.view.sort.value), chosen)
-
-    def action_columns(self) -> None:
-        """Ask which columns to show; the list follows at once."""
-        from pleg_tui.ui.screens.columns import choose_columns
-
-        def show(columns: tuple[str, ...] | None) -> None:
-            self._look(replace(self.view, columns=columns))
-
-        choose_columns(self.tui, self.view.columns, self.pods.window.width, show)
-
-    def sort_by(self, sort: SortBy) -> None:
-        """Sort by this; the same again turns the order round."""
-        reverse = not self.view.reverse if sort is self.view.sort else False
-        self._look(replace(self.view, sort=sort, reverse=reverse))
-
-    def _sort_at(self, x: int) -> None:
-        column = layout_for(self.size.width - SCROLL_BAR, self.view).column_at(x)
-        if column is not None and column.sort is not None:
-            self.sort_by(column.sort)
 
     def action_pause(self) -> None:
         """Hold the screen still, or let it catch up."""
@@ -353,7 +299,7 @@ class Live(EventsPane, UsagePane):
                 self.pods.focus()
                 self.events.follow()
         elif self.view.filter:
-            self._look(replace(self.view, filter=parse("")))
+            self.look(replace(self.view, filter=NO_FILTER))
         else:
             self.clear_events_view()
         self._refresh_bars()
@@ -364,21 +310,6 @@ class Live(EventsPane, UsagePane):
 
         self.app.push_screen(HelpScreen(list(self.active_bindings.values())))
 
-    # -- the filter line
-
-    async def action_filter(self) -> None:
-        """Open the filter line."""
-        from pleg_tui.ui.widgets.filter_input import FilterInput
-
-        box = self.query_one("#filter", Horizontal)
-        if not box.children:
-            await box.mount(Static(" /", id="filter-prompt", markup=False), FilterInput())
-        box.add_class("-shown")
-        field = self.query_one(FilterInput)
-        self._filters_events = self.events.has_focus
-        field.value = self.filter_here.text
-        field.focus()
-
     @on(events.DescendantFocus)
     @on(events.DescendantBlur)
     @on(EventList.Changed)
@@ -386,19 +317,6 @@ class Live(EventsPane, UsagePane):
     def _titles_changed(self) -> None:
         if self.is_mounted:
             self._refresh_bars()
-
-    def filter_by(self, text: str) -> None:
-        """Show only what this filter line lets through."""
-        if self._filters_events:
-            if text.strip() != self.own_filter.text:
-                self.filter_events(parse(text))
-        elif text.strip() != self.view.filter.text:
-            self._look(replace(self.view, filter=parse(text)))
-
-    def close_filter(self) -> None:
-        """Put the filter line away; the filter stays."""
-        self.query_one("#filter").remove_class("-shown")
-        (self.events if self._filters_events else self.pods).focus()
 
     # -- one row's details
 

@@ -6,42 +6,69 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
 from textual.widgets import Input
 
+from pleg_tui.ui.content.completing import completed
+
 if TYPE_CHECKING:
-    from pleg_tui.ui.screens.live import Live
+    from pleg_tui.ui.screens.filter_pane import FilterPane
+
+
+class Completer(Suggester):
+    """Completes namespaces and states."""
+
+    def __init__(self, field: FilterInput) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._field = field
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The line with its last word completed."""
+        return completed(value, self._field.pane.namespaces)
 
 
 class FilterInput(Input):
     """Enter keeps the filter, escape gives it up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,tab,down", "keep", "keep", id="filter.keep"),
+        Binding("enter,down", "keep", "keep", id="filter.keep"),
+        Binding("tab", "complete", "complete", id="filter.complete"),
         Binding("escape", "give_up", "clear", id="filter.give-up"),
     ]
 
     def __init__(self) -> None:
         super().__init__(
-            placeholder="text   !not   ns:kube-system   -l app=web",
+            placeholder="text  ~regex  !not  ns:kube-system  state:oom,error  -l app=web",
             select_on_focus=False,
+            suggester=Completer(self),
             id="filter-input",
         )
         self.cursor_blink = False
 
     @property
-    def _live(self) -> Live:
-        return cast("Live", self.screen)
+    def pane(self) -> FilterPane:
+        """The screen that it filters."""
+        return cast("FilterPane", self.screen)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._live.filter_by(event.value)
+        self.pane.filter_by(event.value)
 
     def action_keep(self) -> None:
-        """Go back to the list, filtered."""
-        self._live.close_filter()
+        """Go back to the list, filtered; what is no filter is to be mended first."""
+        if not self.pane.fault:
+            self.pane.close_filter()
+
+    def action_complete(self) -> None:
+        """Take the completion that is shown; go back to the list where there is none."""
+        if self._suggestion and self._suggestion != self.value:
+            self.action_end()
+            self.action_cursor_right()
+        else:
+            self.action_keep()
 
     def action_give_up(self) -> None:
         """Go back to the whole list."""
-        self._live.filter_by("")
-        self._live.close_filter()
+        self.pane.filter_by("")
+        self.pane.close_filter()
