@@ -19,10 +19,10 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from pleg_tui.cri.clean import clean
-from pleg_tui.feed.types import Feed, Health
+from pleg_tui.feed.types import Feed, Health, Settings
 from pleg_tui.ui import signals
 from pleg_tui.ui.clipboard import TooLongError, copy_sequence
-from pleg_tui.ui.content.bars import Usage
+from pleg_tui.ui.content.bars import SOURCES, Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
 from pleg_tui.ui.content.usage import SIMULATED
@@ -39,6 +39,9 @@ from pleg_tui.ui.usages import Sampler, Usages
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.filter import LineFilter
+
+    from pleg_tui.compare.types import Experiment, Plan
+    from pleg_tui.ui.comparing import Prepare
 
 AWAY_S = 4.0
 """The screen stood still for so long that what was missed is worth a word."""
@@ -105,6 +108,7 @@ class PlegTui(App[None], inherit_bindings=False):
         monotonic: Callable[[], float] = time.monotonic,
         measure: Callable[[int | None, float], Usage] | None = None,
         sampler: Callable[[], Sampler] | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         super().__init__(css_path=[str(path) for path in style_files()])
         self.feed = feed
@@ -127,6 +131,8 @@ class PlegTui(App[None], inherit_bindings=False):
         """What is to be ended in order before the program ends."""
         self.lent = False
         """Another program has the terminal for a while."""
+        self.prepare = prepare or self._prepare
+        """From a plan to an experiment that can run on this node."""
         self._measure = measure or UsageMeter().measure
         self._pump: Pump | None = None
         self._front = Front()
@@ -248,6 +254,14 @@ class PlegTui(App[None], inherit_bindings=False):
             page.usage_read()
 
     # -- the modes
+
+    async def _prepare(self, plan: Plan) -> Experiment:
+        from pleg_tui.compare.prepare import prepare
+
+        settings = Settings(self.options.endpoint, root=self.options.root)
+        source = self.health.source
+        beside = f"the dashboard's live view ({SOURCES[source]})" if source is not None else ""
+        return await prepare(settings, plan, beside=beside)
 
     @property
     def mode(self) -> str:

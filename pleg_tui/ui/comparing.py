@@ -29,6 +29,7 @@ class Comparing:
         self._experiment: Experiment | None = None
         self._report: Report | None = None
         self._made_at = 0.0
+        self._preparing = False
         self.error = ""
         """Why the last start came to nothing, with the remedy."""
         self.stopping = False
@@ -74,19 +75,23 @@ class Comparing:
 
     def stop(self) -> None:
         """Let it end now; what there is stays."""
-        if self.running and self._experiment is not None:
-            self.stopping = True
+        task = self._task
+        if task is None or task.done():
+            return
+        self.stopping = True
+        if self._preparing or self._experiment is None:
+            task.cancel()
+        else:
             self._experiment.stop()
-            self._changed()
+        self._changed()
 
     async def close(self) -> None:
         """End it and see that its processes are gone; for the end of the program."""
         task = self._task
         if task is None or task.done():
             return
-        if self._experiment is not None:
-            self._experiment.on_change = None
-            self._experiment.stop()
+        self._changed = _nothing
+        self.stop()
         done, _ = await asyncio.wait({task}, timeout=_END_S)
         if not done:
             task.cancel()
@@ -94,11 +99,13 @@ class Comparing:
                 await asyncio.wait_for(task, _END_S / 4)
 
     async def _run(self, plan: Plan) -> None:
+        self._preparing = True
         try:
             experiment = await self._prepare(plan)
+            self._preparing = False
             self._experiment, self._report = experiment, None
-            experiment.on_change = self._changed
-            self._changed()
+            experiment.on_change = self._tell
+            self._tell()
             self._report = await experiment.run()
         except NotMeasurable as error:
             self.error = str(error)
@@ -108,6 +115,13 @@ class Comparing:
         finally:
             if self._experiment is not None:
                 self._experiment.on_change = None
-            self.stopping = False
+            self.stopping = self._preparing = False
             self._task = None
             self._changed()
+
+    def _tell(self) -> None:
+        self._changed()
+
+
+def _nothing() -> None:
+    """There is nobody to be told any more."""

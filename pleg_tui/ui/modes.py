@@ -35,5 +35,7 @@ class Mode:
 
 LIVE = Mode("1", "live", "Live", "Pods and containers, and what happens to them",
             "pleg_tui.ui.screens.live", "Live")  # fmt: skip
-MODES: tuple[Mode, ...] = (LIVE,)
+COMPARE = Mode("2", "compare", "Compare", "What polling costs this node, and what events cost",
+               "pleg_tui.ui.screens.compare", "Compare")  # fmt: skip
+MODES: tuple[Mode, ...] = (LIVE, COMPARE)
 """In the order of their keys. The first is what the program begins with."""

@@ -14,12 +14,13 @@ class SaveError(Exception):
     """It could not be saved; the text is one clear sentence."""
 
 
-def save_text(name: str, lines: Iterable[str]) -> Path:
-    """Save lines under the state folder, in `logs`; returns where.
+def save_text(name: str, lines: Iterable[str], *, folder: str = "logs") -> Path:
+    """Save lines under the state folder; returns where.
 
     Args:
         name: of the file; what does not belong in one is replaced.
         lines: without their newlines.
+        folder: in the state folder.
 
     Raises:
         SaveError: there is no such folder, or the disk fails.
@@ -28,15 +29,15 @@ def save_text(name: str, lines: Iterable[str]) -> Path:
     if found is None:
         raise SaveError("not saved: there is no home folder and no XDG_STATE_HOME")
     base, below = found
-    below = (*below, "logs")
+    below = (*below, folder)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".")[:200] or "log"
     try:
-        folder, owner = Memory(base, below)._open(make=True)
+        opened, owner = Memory(base, below)._open(make=True)
     except OSError as error:
         raise SaveError(f"not saved in {base.joinpath(*below)}: {_why(error)}") from None
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(name, flags, 0o600, dir_fd=opened), "w", encoding="utf-8") as file:
             _give(file.fileno(), owner)
             for line in lines:
                 file.write(line)
@@ -44,5 +45,5 @@ def save_text(name: str, lines: Iterable[str]) -> Path:
     except OSError as error:
         raise SaveError(f"not saved in {base.joinpath(*below)}: {_why(error)}") from None
     finally:
-        os.close(folder)
+        os.close(opened)
     return base.joinpath(*below, name)

@@ -16,7 +16,7 @@ from pleg_tui.compare.types import (
     Report,
 )
 from pleg_tui.cri.clean import clean
-from pleg_tui.ui.content.compare_table import LANES, ms_text, table_lines, wrap_words
+from pleg_tui.ui.content.compare_table import LANES, heading, ms_text, table_lines, wrap_words
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Item, Line, Part, bar_line
 from pleg_tui.ui.content.plots import (
@@ -27,7 +27,6 @@ from pleg_tui.ui.content.plots import (
     dots,
     dots_room,
     figure,
-    pad,
     progress_bar,
     signs_for,
 )
@@ -137,7 +136,7 @@ def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, running: b
     tag = "simulated" if report.simulated else ""
     inner = width - 2
     wide = width >= WIDE
-    column = (inner - _GAP) // 2 if wide else inner
+    column = max((inner - _GAP) * 13 // 24, min(64, inner)) if wide else inner
     rest = inner - _GAP - column if wide else inner
     rows = 7 if height < 30 else 9 if height < 44 else 12
     verdict = _verdict(report, inner, signs, tag, running)
@@ -164,7 +163,7 @@ def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, running: b
             lines.append(())
         starts = [0] if len(group) == 1 else _starts(left, right)
         sections += [len(lines) + start for start in starts]
-        lines += group[0] if len(group) == 1 else beside(group[0], group[1], column, _GAP)
+        lines += group[0] if len(group) == 1 else beside(group[0], group[1], (column, rest), _GAP)
     return Sheet([(Part(" "), *line) if line else () for line in lines], tuple(sections))
 
 
@@ -186,16 +185,6 @@ def _starts(left: list[list[Line]], right: list[list[Line]]) -> list[int]:
                 found.add(at)
                 at += len(part) + 1
     return sorted(found)
-
-
-def heading(title: str, note: str, tag: str, width: int) -> Line:
-    """The heading of a section of figures."""
-    parts = [Part(title, "section")]
-    if note:
-        parts.append(Part(f"  {note}", "dim"))
-    if tag:
-        parts.append(Part(f"  {tag}", "warn"))
-    return pad(tuple(parts), width)
 
 
 def _verdict(report: Report, width: int, signs: Signs, tag: str, running: bool) -> list[Line]:
@@ -221,7 +210,7 @@ def _blocks(report: Report, width: int, height: int, signs: Signs, tag: str) -> 
     if len(shown) < len(report.measured):
         note += f", the last {len(shown)} of {len(report.measured)}"
     lines = [heading("Each block", note, tag, width)]
-    lines.append(_legend(signs, any(block.spoiled for block in shown)))
+    lines.append(_legend(signs, any(block.spoiled for block in shown), width))
     points = [_dot(block, signs) for block in shown]
     ends = ("", "")
     if shown:
@@ -241,13 +230,13 @@ def _dot(block: Block, signs: Signs) -> Dot:
     return Dot(block.runtime_cpu_ns / 1e6 / block.seconds, sign, style)
 
 
-def _legend(signs: Signs, spoiled: bool) -> Line:
+def _legend(signs: Signs, spoiled: bool, width: int) -> Line:
     parts: list[Part] = []
     for arm in Arm:
         name, sign, style = arm_look(arm, signs)
-        parts += [Part(f"{sign} {name}", style), Part("   ")]
+        parts += [Part(f"{sign} {name}", style), Part("   " if width > 60 else "  ")]
     if spoiled:
-        parts.append(Part(f"{signs.spoiled} does not count", "dim"))
+        parts.append(Part(f"{signs.spoiled} left out", "dim"))
     return tuple(parts)
 
 
@@ -313,8 +302,9 @@ def missed_line(each: Missed, width: int, glyphs: Glyphs) -> Line:
     """One change that one lane never saw."""
     what = "never seen" if each.state == WHOLE_LIFE else f"{clean(each.state)} not seen"
     if each.lived_ms is not None:
-        what += f", lived {ms_text(each.lived_ms)} ms"
-    tail = f"  {what}  {clock(each.at)}"
+        lived = f"lived {ms_text(each.lived_ms)} ms"
+        what = f"{what}, {lived}" if width >= 76 or each.state != WHOLE_LIFE else lived
+    tail = f"  {what:>14}  {clock(each.at)}"
     name = clean(each.name) or each.id[:13]
     room = max(width - 9 - len(tail), 12)
     lane = each.lane.value
@@ -361,8 +351,8 @@ def _projection(report: Report, width: int, signs: Signs, tag: str) -> list[Line
         return [*lines, (Part("not yet: it needs the measured cost of a relist and of an event",
                               "dim"),)]  # fmt: skip
     units = [
-        f"a {name} {figure(cost)} ms" if cost is not None else f"a {name}: unknown"
-        for name, cost in (("relist", told.relist_ms), ("event", told.event_ms))
+        f"{name} {figure(cost)} ms" if cost is not None else f"{name} unknown"
+        for name, cost in (("a relist", told.relist_ms), ("an event", told.event_ms))
     ]
     lines += wrap_words(f"measured here: {', '.join(units)}", width, "dim")
     lines += _matrix(told, width, signs)
@@ -384,7 +374,7 @@ def _matrix(told: Projection, width: int, signs: Signs) -> list[Line]:
     if not rates:
         return []
     label = 18
-    cell = max(min((width - label) // len(rates), 9), 6)
+    cell = max(min((width - label) // len(rates), 9), 5)
     lines: list[Line] = [
         (
             Part(fit("changes per second", label), "dim"),

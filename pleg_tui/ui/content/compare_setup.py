@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pleg_tui.compare.schedule import schedule
 from pleg_tui.compare.types import Arm, Lane, NotMeasurable, Plan, Report
-from pleg_tui.ui.content.compare import heading, span_text
-from pleg_tui.ui.content.compare_table import LANES, wrap_words
+from pleg_tui.ui.content.compare import span_text
+from pleg_tui.ui.content.compare_table import LANES, heading, wrap_words
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.plots import Signs
 from pleg_tui.ui.content.text import count, fit, tidy
@@ -49,7 +50,8 @@ def turned(plan: Plan, choice: Choice, step: int) -> Plan:
         value = next((each for each in choice.values if each > now), now)
     else:
         value = next((each for each in reversed(choice.values) if each < now), now)
-    return replace(plan, **{choice.field: value})
+    changed: dict[str, Any] = {choice.field: value}
+    return replace(plan, **changed)
 
 
 def choice_line(plan: Plan, choice: Choice, signs: Signs, here: bool) -> Line:
@@ -92,7 +94,7 @@ def blocks_of(plan: Plan, facts: Facts) -> tuple[Sequence[Arm], str]:
         return (), str(error)
 
 
-def setup_lines(plan: Plan, facts: Facts, width: int, signs: Signs) -> list[Line]:
+def setup_lines(plan: Plan, facts: Facts, width: int) -> list[Line]:
     """What will be measured, how long it takes, what it costs."""
     room = min(width - 2, 110)
     arms, why_not = blocks_of(plan, facts)
@@ -142,8 +144,8 @@ def _node(facts: Facts, room: int) -> list[Line]:
             why = tidy(report.reason) or "no reason was given"
             lines += wrap_words(f"unavailable: {why}", room, "warn", f"{lane.value:<10}")
     kubelet = report.kubelet
-    told = " ".join(filter(None, (tidy(kubelet.version), f"mode {kubelet.mode}")))
+    says = " ".join(filter(None, (tidy(kubelet.version), f"mode {kubelet.mode}")))
     if kubelet.why:
-        told = f"{told}: {tidy(kubelet.why)}"
-    lines += wrap_words(told, room, "dim", f"{'kubelet':<10}")
+        says = f"{says}: {tidy(kubelet.why)}"
+    lines += wrap_words(says, room, "dim", f"{'kubelet':<10}")
     return lines

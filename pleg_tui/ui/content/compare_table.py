@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pleg_tui.compare.types import Interval, Lane, LaneReport, Report
 from pleg_tui.ui.content.lines import Line, Part, wrap
 from pleg_tui.ui.content.plots import Scale, Signs, figure, interval_bar, pad, scale_of, tick
-from pleg_tui.ui.content.text import fit
+from pleg_tui.ui.content.text import cut, fit
 
 LANES = (Lane.POLLING, Lane.EVENTED)
 NOTHING = "no measurable cost"
-_LABEL = 21
+_LABEL = 20
 """Cells of the names of rows."""
+_LEAST_BAR = 10
+"""Cells without which a drawn interval says nothing."""
 _MEBIBYTE = 1 << 20
 
 Cell = tuple[str, str]
@@ -101,8 +103,8 @@ def table_lines(report: Report, width: int, signs: Signs, tag: str) -> list[Line
     ]
     lines += _sources(report, cell, room)
     scale = effects_scale(report)
-    bars = f"bars {tick(scale.low)} to {tick(scale.high)} ms/s"
-    lines.append(_group("In the runtime", f"effect, 95 % interval; {bars}", tag, width))
+    bars = f"95 % intervals, drawn {tick(scale.low)} to {tick(scale.high)} ms/s"
+    lines.append(heading("In the runtime", bars, tag, width))
     for name, effect in _EFFECTS:
         if name != _EFFECTS[0][0] and not any(
             told is not None and effect(told) is not None for told in lanes.values()
@@ -111,8 +113,8 @@ def table_lines(report: Report, width: int, signs: Signs, tag: str) -> list[Line
         found = [effect(told) if (told := lanes.get(lane)) else None for lane in LANES]
         lines.append(_row(name, [effect_text(each, signs) for each in found], cell))
         if any(found):
-            lines.append(_intervals(found, scale, room, cell, signs))
-    lines.append(_group("This program's client", "Python, not the kubelet", tag, width))
+            lines += _intervals(found, scale, room, cell, signs)
+    lines.append(heading("This program's client", "Python, not the kubelet", tag, width))
     say = Figures(signs).of
 
     def row(name: str, tell: Callable[[LaneReport], Cell]) -> None:
@@ -127,19 +129,21 @@ def table_lines(report: Report, width: int, signs: Signs, tag: str) -> list[Line
     row("received", lambda lane: _bytes(lane.bytes_per_s, "/s", signs))
     row("wake-ups", lambda lane: say(lane.context_switches_per_s, "/s"))
     row("memory", lambda lane: _memory(lane.rss_bytes, signs))
-    lines.append(_group("What was seen", "", tag, width))
-    row("p50 / p90 / p99 after", lambda lane: _delays(lane, signs))
+    lines.append(heading("What was seen", "", tag, width))
+    row("p50 / p90 / p99", lambda lane: _delays(lane, signs))
     row("changes seen", lambda lane: (f"{lane.transitions_seen:,}", ""))
     row("changes missed", _missed)
     return lines
 
 
-def _group(name: str, note: str, tag: str, width: int) -> Line:
-    parts = [Part(name, "section")]
-    if note:
-        parts.append(Part(f"  {note}", "dim"))
+def heading(title: str, note: str, tag: str, width: int) -> Line:
+    """The heading of a section of figures; the tag is what must not be cut off."""
+    parts = [Part(title, "section")]
     if tag:
         parts.append(Part(f"  {tag}", "warn"))
+    if note:
+        room = width - sum(len(text) for text, _ in parts)
+        parts.append(Part(cut(f"  {note}", room), "dim"))
     return pad(tuple(parts), width)
 
 
@@ -169,29 +173,34 @@ def _sources(report: Report, cell: int, room: int) -> list[Line]:
 def _row(name: str, cells: list[Cell], width: int) -> Line:
     return (
         Part(fit(f" {name}", _LABEL), "label" if name else ""),
-        *(Part(fit(text, width), style) for text, style in cells),
+        *(Part(f"{fit(text, width - 1)} ", style) for text, style in cells),
     )
 
 
 def _intervals(
     found: list[Interval | None], scale: Scale, room: int, cell: int, signs: Signs
-) -> Line:
+) -> list[Line]:
+    """The intervals in figures and drawn; below each other where they do not stand side by side."""
     texts = [range_text(each) if each is not None else "" for each in found]
     longest = max(map(len, texts))
-    bar_room = room - longest - 1
-    parts = [Part(" " * _LABEL)]
-    for lane, interval, text in zip(LANES, found, texts, strict=True):
-        if interval is None:
-            parts.append(Part(" " * cell))
-            continue
+    below = room - longest - 1 < _LEAST_BAR
+    cells = room if below else room - longest - 1
+    drawn = [
+        interval_bar(each.low, each.estimate, each.high, scale, cells, signs) if each else ""
+        for each in found
+    ]
+    label = Part(" " * _LABEL)
+    if below:
+        return [
+            (label, *(Part(fit(text, cell), "dim") for text in texts)),
+            (label, *(Part(fit(text, cell), lane.value)
+                      for lane, text in zip(LANES, drawn, strict=True))),
+        ]  # fmt: skip
+    parts = [label]
+    for lane, text, bar in zip(LANES, texts, drawn, strict=True):
         parts.append(Part(fit(text, longest + 1), "dim"))
-        drawn = ""
-        if bar_room >= 8:
-            drawn = interval_bar(
-                interval.low, interval.estimate, interval.high, scale, bar_room, signs
-            )
-        parts.append(Part(fit(drawn, cell - longest - 1), lane.value))
-    return tuple(parts)
+        parts.append(Part(fit(bar, cell - longest - 1), lane.value))
+    return [tuple(parts)]
 
 
 def _bytes(value: float | None, per: str, signs: Signs) -> Cell:

@@ -240,15 +240,17 @@ def pad(line: Line, width: int) -> Line:
     return tuple(parts)
 
 
-def beside(left: Sequence[Line], right: Sequence[Line], width: int, gap: int) -> list[Line]:
-    """Two columns as one: the left one is `width` cells wide."""
+def beside(
+    left: Sequence[Line], right: Sequence[Line], widths: tuple[int, int], gap: int
+) -> list[Line]:
+    """Two columns of these widths as one."""
     rows = max(len(left), len(right))
     empty: Line = ()
     return [
         (
-            *pad(left[y] if y < len(left) else empty, width),
+            *pad(left[y] if y < len(left) else empty, widths[0]),
             Part(" " * gap),
-            *(right[y] if y < len(right) else empty),
+            *pad(right[y] if y < len(right) else empty, widths[1]),
         )
         for y in range(rows)
     ]

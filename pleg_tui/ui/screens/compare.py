@@ -1,0 +1,282 @@
+"""The Compare screen: polling and events side by side, measured on this node."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from pleg_tui.compare.types import Experiment, Plan, Report
+from pleg_tui.ui.comparing import Comparing
+from pleg_tui.ui.content.bars import Usage
+from pleg_tui.ui.content.compare import progress_line, sheet
+from pleg_tui.ui.content.compare_setup import (
+    CHOICES,
+    Facts,
+    blocks_of,
+    choice_line,
+    setup_lines,
+    turned,
+)
+from pleg_tui.ui.content.lines import Item, Line, Part, bar_line
+from pleg_tui.ui.content.plots import signs_for
+from pleg_tui.ui.content.text import tidy
+from pleg_tui.ui.screens.mode import ModeScreen
+from pleg_tui.ui.widgets.bar import Bar
+from pleg_tui.ui.widgets.choices import ChoiceList
+from pleg_tui.ui.widgets.sheet import SheetPane
+
+NAME = "compare"
+_SETUP, _RESULT = "-setup", "-result"
+
+
+class Compare(ModeScreen):
+    """Before the start a plan to choose; then what is known so far, until it is all known."""
+
+    AUTO_FOCUS = None
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,s", "start", "start", id="compare.start",
+                tooltip="Start the experiment; when one has ended, plan another"),
+        Binding("x", "stop", "stop", id="compare.stop",
+                tooltip="Stop early and keep what was measured"),
+        Binding("w", "save", "save", id="compare.save",
+                tooltip="Save the report as JSON, for `compare --diff` and for scripts"),
+        Binding("tab", "section(1)", "section", id="compare.next",
+                tooltip="Go to the next section"),
+        Binding("shift+tab", "section(-1)", "section before", show=False, id="compare.before",
+                tooltip="Go to the section before"),
+    ]  # fmt: skip
+    FOOTER = (
+        "app.help", "compare.start", "compare.less", "compare.more", "compare.stop",
+        "compare.save", "compare.next", "mode.live", "app.quit", "app.palette",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plan = Plan()
+        self.facts = Facts()
+        self.comparing = Comparing(self._prepare, self._changed)
+        self._setup = True
+        self._sections: Sequence[int] = ()
+        self._told = False
+        self._was_running = False
+
+    async def _prepare(self, plan: Plan) -> Experiment:
+        """Have the app prepare an experiment."""
+        return await self.tui.prepare(plan)
+
+    # -- what is on it
+
+    def body(self) -> ComposeResult:
+        """Build the screen: one of its two faces is shown."""
+        yield Bar(self._title, id="compare-title", classes="page-title")
+        with Vertical(id="compare-setup"):
+            yield Bar(self._choices_title)
+            yield ChoiceList(self._choice, len(CHOICES), id="choices")
+            yield SheetPane(self._setup_lines, id="plan")
+        yield SheetPane(self._result_lines, id="result")
+
+    def on_mount(self) -> None:
+        """Ask the runtime what can be measured here."""
+        self.tui.closers.append(self.comparing.close)
+        self._show(setup=True)
+        self.run_worker(self._look(), exclusive=True, exit_on_error=True)
+
+    async def _look(self) -> None:
+        report, error = await self.comparing.look(self.plan)
+        self.facts = Facts(report, error)
+        self._draw()
+
+    def _show(self, *, setup: bool) -> None:
+        """Show the plan, or what was measured."""
+        self._setup = setup
+        self.set_class(setup, _SETUP)
+        self.set_class(not setup, _RESULT)
+        self.query_one("#choices" if setup else "#result").focus()
+        self.refresh_bindings()
+        self._draw()
+
+    @property
+    def report(self) -> Report | None:
+        """What is known so far; None before the first start."""
+        return self.comparing.report()
+
+    @property
+    def simulated(self) -> bool:
+        """The runtime is the simulator."""
+        runtime = self.tui.health.runtime
+        return runtime is not None and runtime.simulated
+
+    def _title(self, width: int) -> Line:
+        progress = None if self._setup else self.comparing.progress
+        return progress_line(
+            progress,
+            width,
+            self.tui.glyphs,
+            simulated=self.simulated,
+            stopping=self.comparing.stopping,
+        )
+
+    def _choices_title(self, width: int) -> Line:
+        arms, _ = blocks_of(self.plan, self.facts)
+        start = self.tui.key_name("compare.start", "enter")
+        text = f"{start} starts it" if arms and not self.facts.error else "cannot be started"
+        style = "accent" if arms and not self.facts.error else "warn"
+        return bar_line(
+            [Item((Part("The plan", "section"),)), Item((Part(text, style),))], [], width
+        )
+
+    def _choice(self, index: int, here: bool) -> Line:
+        return choice_line(self.plan, CHOICES[index], signs_for(self.tui.glyphs), here)
+
+    def _setup_lines(self, width: int, _height: int) -> list[Line]:
+        facts = self.facts
+        if self.comparing.error:
+            facts = Facts(facts.report, self.comparing.error)
+        return setup_lines(self.plan, facts, width)
+
+    def _result_lines(self, width: int, height: int) -> list[Line]:
+        report = self.report
+        if report is None:
+            return [(Part(" starting", "dim"),)]
+        made = sheet(report, width, height, self.tui.glyphs, running=self.comparing.running)
+        self._sections = made.sections
+        return made.lines
+
+    # -- what changes
+
+    def _changed(self) -> None:
+        """The experiment went on; told through a message, and once however often it says so."""
+        self._tell_activity()
+        if not self._told:
+            self._told = True
+            self.call_later(self._follow)
+
+    def _follow(self) -> None:
+        self._told = False
+        running = self.comparing.running
+        if self._was_running and not running:
+            if self.comparing.error:
+                self._show(setup=True)
+                self.tui.say(tidy(self.comparing.error), "warn")
+            else:
+                self.tui.say("the comparison is done", "good")
+        if running != self._was_running:
+            self._was_running = running
+            self._tell_activity()
+            self.refresh_bindings()
+        if self.is_current:
+            self._draw()
+
+    def _tell_activity(self) -> None:
+        progress = self.comparing.progress
+        text = ""
+        if self.comparing.running and progress is not None:
+            whole = progress.elapsed_s + progress.left_s
+            text = f"comparing {progress.elapsed_s / whole:.0%}" if whole > 0 else "comparing"
+        self.tui.activities[NAME] = text
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        if self._setup:
+            self.query_one("#choices", ChoiceList).repaint()
+            self.query_one("#plan", SheetPane).draw()
+        else:
+            self.query_one("#result", SheetPane).draw()
+        self.check_bars()
+
+    def second(self, usage: Usage | None) -> None:
+        """A second has passed."""
+        super().second(usage)
+        if self.comparing.running:
+            self._draw()
+
+    @on(events.ScreenResume)
+    def _looked_at_again(self) -> None:
+        self._draw()
+
+    # -- what the keys do
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Only what makes sense now has its key."""
+        if not self.is_mounted:
+            return True
+        if action == "start":
+            return not self.comparing.running
+        if action == "stop":
+            return self.comparing.running
+        if action == "save":
+            return self.comparing.progress is not None
+        if action == "section":
+            return not self._setup
+        return True
+
+    def action_start(self) -> None:
+        """Start it; with a report on the screen, go back to the plan first."""
+        if not self._setup:
+            self._show(setup=True)
+            return
+        arms, why_not = blocks_of(self.plan, self.facts)
+        if not arms or self.facts.error:
+            self.say(tidy(self.facts.error or why_not), "warn")
+            return
+        self.comparing.start(self.plan)
+        self._was_running = True
+        self._show(setup=False)
+
+    def action_stop(self) -> None:
+        """Ask whether to stop."""
+        from pleg_tui.ui.screens.menu import MenuScreen
+
+        def answered(answer: str | None) -> None:
+            if answer == "stop":
+                self.comparing.stop()
+
+        choices = [("go", "go on measuring"), ("stop", "stop, keep what there is")]
+        self.app.push_screen(MenuScreen("Stop early?", choices, "go"), answered)
+
+    async def action_save(self) -> None:
+        """Save the report where only its owner may read it."""
+        from pleg_tui.compare.report import to_json
+        from pleg_tui.ui.off_loop import off_loop
+        from pleg_tui.ui.saving import SaveError, save_text
+
+        report = self.report
+        if report is None:
+            return
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.tui.now() / 1e9))
+        text = json.dumps(to_json(report), indent=2)
+        try:
+            path = await off_loop(
+                lambda: save_text(f"compare-{stamp}.json", text.splitlines(), folder="reports")
+            )
+        except SaveError as error:
+            self.say(str(error), "warn")
+        else:
+            self.say(f"saved {path}", "good")
+
+    def action_section(self, step: int) -> None:
+        """Scroll to another section."""
+        pane = self.query_one("#result", SheetPane)
+        top = round(pane.scroll_y)
+        if step > 0:
+            found = next((line for line in self._sections if line > top), None)
+        else:
+            found = next((line for line in reversed(self._sections) if line < top), None)
+        if found is None:
+            found = 0 if step > 0 else max(self._sections, default=0)
+        elif step > 0 and top >= pane.max_scroll_y:
+            found = 0
+        pane.move_to(found)
+
+    @on(ChoiceList.Turned)
+    def _turned(self, event: ChoiceList.Turned) -> None:
+        self.plan = turned(self.plan, CHOICES[event.index], event.step)
+        self._draw()
