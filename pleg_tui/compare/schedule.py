@@ -1,10 +1,15 @@
 """Which lanes run in which block: balanced, randomised, and the same again for the same seed.
 
-The blocks come in replicates: each holds every arm once. The orders of four replicates in a row are
-the rows of a Williams square (Williams 1949): every arm stands in every place of a replicate once,
-so a linear drift does not favour one, and follows every other arm once, so what an arm leaves
-behind does not either. Which arm is which letter of the square, and the order of its rows, are
-drawn anew for every square.
+The blocks come in replicates of four: off, polling, evented and both, once each, in an order that
+is drawn anew for every replicate. Where only one lane is available a replicate is off and that
+lane, twice each.
+
+Every replicate is drawn freely, on purpose. Orders balanced further were tried, with every arm in
+every place and behind every other arm equally often: Williams squares, and the most balanced of 10
+or 40 draws. They gain next to nothing (the estimator takes a linear drift out by itself, and what
+an arm leaves behind falls into the next block's warm-up) and they take from the interval what
+makes it true: under a disturbance with a period of its own, as a kubelet's timers are, it held the
+truth in 88 to 93 of 100 experiments instead of 93 to 95.
 """
 
 from __future__ import annotations
@@ -17,12 +22,15 @@ from pleg_tui.compare.types import Arm, Lane, NotMeasurable, Plan
 
 FEWEST_REPLICATES = 3
 """Below that no interval is worth its name."""
+REPLICATE = 4
+"""Blocks in one replicate."""
 ALL_ARMS = (Arm.OFF, Arm.POLLING, Arm.EVENTED, Arm.BOTH)
 
 
-def arms_of(available: Collection[Lane]) -> tuple[Arm, ...]:
-    """The arms of one replicate: all four, or off and the one lane that there is."""
-    return tuple(arm for arm in ALL_ARMS if arm.lanes <= frozenset(available))
+def replicate(available: Collection[Lane]) -> tuple[Arm, ...]:
+    """The arms of one replicate, in no order: all four, or off and the one lane twice each."""
+    arms = tuple(arm for arm in ALL_ARMS if arm.lanes <= frozenset(available))
+    return arms * (REPLICATE // len(arms))
 
 
 def schedule(plan: Plan, available: Collection[Lane]) -> tuple[Arm, ...]:
@@ -36,26 +44,22 @@ def schedule(plan: Plan, available: Collection[Lane]) -> tuple[Arm, ...]:
         NotMeasurable: no lane is available, or the time is too short; the text says what to ask
             for instead.
     """
-    arms = arms_of(available)
-    if len(arms) < 2:
+    arms = replicate(available)
+    if len(set(arms)) < 2:
         raise NotMeasurable(
             "neither polling nor events can be measured here: no source of either is available"
         )
     check(plan)
-    rounds = int((plan.duration_s + 1e-9) // (plan.block_s * len(arms)))
+    rounds = int((plan.duration_s + 1e-9) // (plan.block_s * REPLICATE))
     if rounds < FEWEST_REPLICATES:
-        need = FEWEST_REPLICATES * len(arms)
+        need = FEWEST_REPLICATES * REPLICATE
         raise NotMeasurable(
             f"{plan.duration_s:g} s hold only {int(plan.duration_s // plan.block_s)} blocks of "
             f"{plan.block_s:g} s, and {need} are needed: ask for "
             f"--duration {math.ceil(need * plan.block_s)}s or longer, or for shorter blocks"
         )
     draw = random.Random(plan.seed)  # noqa: S311 - a schedule is no secret, and must repeat
-    blocks: list[Arm] = []
-    while len(blocks) < rounds * len(arms):
-        for row in _square(arms, draw):
-            blocks += row
-    return tuple(blocks[: rounds * len(arms)])
+    return tuple(arm for _ in range(rounds) for arm in draw.sample(arms, REPLICATE))
 
 
 def check(plan: Plan) -> None:
@@ -74,15 +78,3 @@ def check(plan: Plan) -> None:
             f"a block of {plan.block_s:g} s holds less than two relists after its warm-up of "
             f"{plan.warmup_s:g} s: ask for --block {math.ceil(least)}s or longer"
         )
-
-
-def _square(arms: tuple[Arm, ...], draw: random.Random) -> list[list[Arm]]:
-    """The rows of one Williams square of an even number of arms, its letters and rows drawn."""
-    letters = list(arms)
-    draw.shuffle(letters)
-    size = len(letters)
-    # 0, 1, n-1, 2, n-2, ...: all steps between neighbours differ, so the cyclic rows are balanced.
-    first = [0, *((i + 1) // 2 if i % 2 else size - i // 2 for i in range(1, size))]
-    rows = [[letters[(step + shift) % size] for step in first] for shift in range(size)]
-    draw.shuffle(rows)
-    return rows
