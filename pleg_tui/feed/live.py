@@ -17,8 +17,9 @@ from pleg_tui.cri import decode
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.wire import WireError
+from pleg_tui.feed.look_ups import LINGER_S
 from pleg_tui.feed.process import CollectorProcess
-from pleg_tui.feed.story import LINGER_S, SETTLE_NS, Story
+from pleg_tui.feed.story import SETTLE_NS, Story
 from pleg_tui.feed.types import AskError, Delta, Health, Notice, Phase, Settings
 from pleg_tui.frames import Flag, Frame, FrameError, Kind
 from pleg_tui.model import Container, Pod, RuntimeInfo, Sandbox, Source

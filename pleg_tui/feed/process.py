@@ -38,9 +38,7 @@ class CollectorProcess:
         OSError: no process could be started.
     """
 
-    def __init__(
-        self, options: Options | LaneOptions, module: str = "pleg_tui.collector"
-    ) -> None:
+    def __init__(self, options: Options | LaneOptions, module: str = "pleg_tui.collector") -> None:
         """Start it.
 
         Args:

@@ -371,7 +371,7 @@ def test_crio_tells_no_sandboxs_removal_so_a_stopped_one_is_looked_at_again() ->
 
 
 def test_what_nobody_takes_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pleg_tui.feed.story.UNTAKEN", 100)
+    monkeypatch.setattr("pleg_tui.feed.telling.UNTAKEN", 100)
     node = Node()
     node.listing(["s"], {"c": 1})
     for turn in range(500):
