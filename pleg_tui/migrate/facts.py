@@ -9,6 +9,8 @@ from pleg_tui.model import Pod, RuntimeInfo, SandboxState
 from pleg_tui.node.kubelet.types import KubeletFacts
 from pleg_tui.node.runtime_config import RuntimeConfig, Setting
 
+_NOT_LOOKED = Setting(None, "not looked at")
+_NOT_READ = RuntimeConfig(None, "not read", Setting(None, "not read"))
 _SOURCE = "kubernetes.io/config.source"
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -42,8 +44,8 @@ class PodsSeen:
 class Machine:
     """What is known of the machine and of our rights on it; None is unknown."""
 
-    systemd: Setting = Setting(None, "not looked at")
-    cgroups: Setting = Setting(None, "not looked at")
+    systemd: Setting = _NOT_LOOKED
+    cgroups: Setting = _NOT_LOOKED
     """Whether the control groups can be written."""
     writable: Mapping[str, Setting] = field(default_factory=dict)
     """By path, for the files and folders that a switch would write."""
@@ -64,11 +66,11 @@ class Facts:
 
     kubelet: KubeletFacts
     runtime: RuntimeSeen = RuntimeSeen()
-    runtime_config: RuntimeConfig = RuntimeConfig(None, "not read", Setting(None, "not read"))
+    runtime_config: RuntimeConfig = _NOT_READ
     pods: PodsSeen = PodsSeen()
     machine: Machine = Machine()
     unfinished: Unfinished | None = None
-    events: Setting = Setting(None, "not looked at")
+    events: Setting = _NOT_LOOKED
     """Whether the runtime's CRI events were seen to flow by somebody who may look."""
 
 
