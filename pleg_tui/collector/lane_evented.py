@@ -202,20 +202,27 @@ class CriEvents(Evented):
             self.unreadable += 1
             return
         mono, wall = time.monotonic_ns(), time.time_ns()
-        # A replayed snapshot may show what is long gone: the listing knows what is.
-        if event.created_at >= self._since:
-            if event.sandbox is not None:
-                self.state.apply_sandbox(event.sandbox, mono=mono, wall=wall)
-            for container in event.containers:
-                self.state.apply_container(container, mono=mono, wall=wall)
-            for container in event.containers:
-                known = self.state.container(container.id)
-                if known is not None:
-                    self.record.container(known, wall)
-            self._step(event.id, state, event.created_at, wall)
+        if event.created_at < self._since:
+            self._replayed(event, state, wall)
             return
+        if event.sandbox is not None:
+            self.state.apply_sandbox(event.sandbox, mono=mono, wall=wall)
         for container in event.containers:
-            self.record.container(container, wall)
+            self.state.apply_container(container, mono=mono, wall=wall)
+        self._step(event.id, state, event.created_at, wall)
+
+    def _replayed(self, event: decode.CriEvent, state: ContainerState, wall: int) -> None:
+        """Note what happened before the stream was open; the listing knows what became of it.
+
+        A replayed snapshot may show what is long gone, so the live state does not take it in.
+        """
+        if event.sandbox is not None and event.sandbox.id == event.id:
+            if state is not ContainerState.CREATED:
+                name = sandbox_name(event.sandbox)
+                self.record.saw(event.id, _WORDS[state], event.created_at, wall, name)
+            return
+        name = next((container_name(c) for c in event.containers if c.id == event.id), "")
+        self.record.saw(event.id, _WORDS[state], event.created_at, wall, name)
 
 
 class ContainerdEvents(Evented):

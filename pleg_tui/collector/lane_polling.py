@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pleg_tui.collector.lane_calls import EMPTY_SANDBOXES, LIST_ALL, NIL_SANDBOXES, TIMEOUT_S
 from pleg_tui.collector.lane_record import (
+    CREATED,
     EXITED,
     REMOVED,
     RUNNING,
@@ -28,7 +29,12 @@ from pleg_tui.cri.wire import WireError
 from pleg_tui.model import Container, Sandbox
 from pleg_tui.pleg.relist import PlegState, PodRecords, pod_records, relist
 
-_SANDBOX_STATES = {PlegState.RUNNING: RUNNING, PlegState.EXITED: EXITED}
+_WORDS = {
+    PlegState.UNKNOWN: CREATED,
+    PlegState.RUNNING: RUNNING,
+    PlegState.EXITED: EXITED,
+    PlegState.NON_EXISTENT: REMOVED,
+}
 
 Statuses = tuple[list[Sandbox], list[Container]]
 
@@ -182,7 +188,6 @@ class Polling:
             self._names[container.id] = container_name(container)
         for sandbox in listed[0]:
             self._names[sandbox.id] = sandbox_name(sandbox)
-        sandboxes = {sandbox.id for sandbox in listed[0]}
         # A status that could not be had any more leaves what the listing said.
         told = {c.id: c for c in (*listed[1], *statuses[1])}
         for object_id in before.keys() | now.keys():
@@ -195,10 +200,23 @@ class Polling:
                 if not baseline:
                     self.record.saw(object_id, REMOVED, None, seen_at, name)
             elif object_id in told:
-                self.record.container(told[object_id], seen_at)
-            elif object_id in sandboxes and not baseline and state in _SANDBOX_STATES:
+                # What the listing showed is what a relist tells of; the status has its time.
+                at = _time_of(told[object_id], state)
+                self.record.saw(object_id, _WORDS[state], at, seen_at, name)
+            elif not baseline and state is not PlegState.UNKNOWN:
                 # The CRI does not stamp when a sandbox became ready or ceased to be.
-                self.record.saw(object_id, _SANDBOX_STATES[state], None, seen_at, name)
+                self.record.saw(object_id, _WORDS[state], None, seen_at, name)
+
+
+def _time_of(container: Container, state: PlegState) -> int:
+    """When a container came to be in this state, ns; 0 where its status does not say."""
+    match state:
+        case PlegState.RUNNING:
+            return container.started_at
+        case PlegState.EXITED:
+            return container.finished_at
+        case _:
+            return container.created_at
 
 
 def _by_pod(sandboxes: Iterable[Sandbox], containers: Iterable[Container]) -> dict[str, Statuses]:

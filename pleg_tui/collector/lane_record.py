@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from pleg_tui.model import Container, ContainerState, Sandbox
+from pleg_tui.model import Container, Sandbox
 
 KEPT_MOST = 200_000
 """Calls, events and sightings kept of one block; what is beyond that is counted."""
@@ -66,16 +66,6 @@ class Record:
             self.sightings.append((object_id, state, at or None, seen_at, name))
         else:
             self.lost += 1
-
-    def container(self, container: Container, seen_at: int) -> None:
-        """Note every step that this status shows, with the runtime's own stamp of it."""
-        name = container_name(container)
-        self.saw(container.id, CREATED, container.created_at, seen_at, name)
-        ran = container.state is ContainerState.RUNNING or container.started_at
-        if container.state >= ContainerState.RUNNING and ran:
-            self.saw(container.id, RUNNING, container.started_at, seen_at, name)
-        if container.state is ContainerState.EXITED:
-            self.saw(container.id, EXITED, container.finished_at, seen_at, name)
 
     def lines(self, block: int) -> Iterator[bytes]:
         """What was noted, as lines of JSON of a bearable length each."""
