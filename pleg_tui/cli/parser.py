@@ -10,6 +10,7 @@ from pleg_tui.cli import filters
 from pleg_tui.cli.errors import UsageError
 from pleg_tui.cli.times import seconds
 from pleg_tui.feed.types import SourceChoice
+from pleg_tui.sim import node_options
 from pleg_tui.sim.flavours import FLAVOURS
 from pleg_tui.sim.options import SCENARIOS, add_arguments
 from pleg_tui.sim.options import Options as SimulatorOptions
@@ -54,6 +55,7 @@ theme = "pleg-light"                  # $PLEG_TUI_THEME, --theme
 fps = 2                               # $PLEG_TUI_FPS, --fps
 mouse = false                         # $PLEG_TUI_MOUSE, --no-mouse
 ascii = true                          # $PLEG_TUI_ASCII, --ascii
+hint = false                          # $PLEG_TUI_HINT; a line of help in the first runs
 columns = ["state", "age", "image"]   # in this order, after the name
 sort = "restarts"
 
@@ -63,6 +65,14 @@ timeout = "10s"                       # --timeout
 
 [keys]
 "view.filter" = "ctrl+f"
+"""
+_SIMULATE_TEXT = """\
+Serves a simulated runtime on a socket. With --kubelet (or --layout, --evented, --fault …) a whole
+node: a folder for --root with the kubelet's and the runtime's files, a kubelet that polls or listens
+as that version does, with its log, metrics and configz, and a systemctl that really restarts both.
+Prints one JSON line when it serves: where everything is.
+
+  pleg-tui simulate --kubelet 1.36.2 --layout crio --fault unhealthy
 """
 
 
@@ -145,8 +155,11 @@ def build() -> Parser:
     _settings(config)
     _debug(config)
 
-    simulate = command("simulate", "the simulated runtime alone, in the foreground")
+    simulate = command(
+        "simulate", "a simulated runtime alone, or a whole node, in the foreground", _SIMULATE_TEXT
+    )
     add_arguments(simulate)
+    node_options.add_arguments(simulate)
     _debug(simulate)
     return root
 

@@ -138,7 +138,7 @@ class SimulatedNode:
         Raises:
             SimulatorProcessError: it could not be had; everything is cleaned up then.
         """
-        self.root = tempfile.mkdtemp(prefix="pleg-tui-node-", dir=_short_folder())
+        self.root = tempfile.mkdtemp(prefix="pleg-tui-node-", dir=short_folder())
         wanted = json.dumps(to_json(self.options, self.root, os.getpid()))
         command = [sys.executable, "-P", "-m", "pleg_tui.sim.node_main", wanted]
         try:
@@ -221,7 +221,7 @@ def to_json(options: NodeOptions, root: str, parent_pid: int) -> dict[str, Any]:
     }
 
 
-def _short_folder() -> str | None:
+def short_folder() -> str | None:
     """Where the folder may be made so that its sockets' paths are not too long; None: anywhere."""
     usual = tempfile.gettempdir()
     return "/tmp" if len(usual) > 40 and Path("/tmp").is_dir() else None  # noqa: S108

@@ -118,10 +118,24 @@ class Simulator:
 
         Events that nobody had read are lost with it.
         """
-        await self._unserve()
-        self.runtime.renew()
+        await self.down()
         if down_s:
             await asyncio.sleep(down_s)
+        await self.up()
+
+    async def down(self) -> None:
+        """The first half of a restart: nobody serves, pods live on."""
+        await self._unserve()
+        self.runtime.renew()
+
+    async def up(self, flavour: str = "") -> None:
+        """The second half; another flavour is what another configuration makes of it.
+
+        Raises:
+            SimulatorError: the socket cannot be had.
+        """
+        if flavour:
+            self.runtime.become(flavour)
         await self._serve()
 
     async def __aenter__(self) -> Self:

@@ -91,7 +91,9 @@ class Metrics:
         Args:
             process: the process_* family's values by name.
         """
-        return "".join(line + "\n" for _, lines in sorted(self._families(process)) for line in lines)
+        return "".join(
+            line + "\n" for _, lines in sorted(self._families(process)) for line in lines
+        )
 
     def _families(self, process: dict[str, float]) -> Iterator[tuple[str, list[str]]]:
         def family(name: str, kind: str, help_: str, lines: Iterator[str]) -> tuple[str, list[str]]:
@@ -240,5 +242,3 @@ def go_float(value: float) -> str:
         return f"{minus}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
     plain = format(Decimal(repr(abs(float(value)))).normalize(), "f")
     return minus + plain
-
-
