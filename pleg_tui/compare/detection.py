@@ -1,8 +1,8 @@
 """When each lane knew of a change, and which changes it never knew of.
 
 Only changes count of which a PLEG tells the kubelet's sync loop: that something runs, has exited or
-was removed. That a container was created it tells nobody, polling (generic.go, convertState: unknown) or
-evented (evented.go: CREATED only sets the cache), so nobody can miss it.
+was removed. That a container was created it tells nobody, polling (generic.go, convertState:
+unknown) or evented (evented.go: CREATED only sets the cache), so nobody can miss it.
 
 The rules are those of the generic relist, which compares states:
 

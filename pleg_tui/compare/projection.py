@@ -84,7 +84,7 @@ def project(
     relist = _Relist(runtime, client.idle, containers, growth)
     if not client.sloped:
         assumptions.append(
-            "What a changed pod's inspection costs polling could not be told apart, so it is within "
+            "What inspecting a changed pod costs polling could not be told apart, so it is within "
             "the relist's figure."
         )
     assumptions.append(
@@ -183,8 +183,8 @@ def _event(
         idle, each = 0.0, client.idle / client.rate
     if effect.low <= 0:
         assumptions.append(
-            "What events cost the runtime was not measurable and counts as nothing; it may be up to "
-            f"{max(effect.high, 0):.1f} ms/s at {client.rate:.2g} events per second."
+            "What events cost the runtime was not measurable and counts as nothing; it may be "
+            f"up to {max(effect.high, 0):.1f} ms/s at {client.rate:.2g} events per second."
         )
     elif client.rate >= ENOUGH_EVENTS:
         each += effect.estimate / client.rate
