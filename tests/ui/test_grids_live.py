@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from pleg_tui.feed.types import Health, Notice, Phase
 from pleg_tui.model import EventType, Pod, Source
@@ -69,12 +70,13 @@ def keys(*pressed: str) -> Callable[[Stage], Awaitable[None]]:
 
 async def filtering(stage: Stage) -> None:
     await stage.press("slash")
-    await stage.type("ns:default !web")
+    stage.app.screen.query_one(Input).value = "ns:default !web"
+    await stage.settle()
 
 
 async def nothing_matches(stage: Stage) -> None:
     await stage.press("slash")
-    await stage.type("payments")
+    stage.app.screen.query_one(Input).value = "payments"
     await stage.press("enter")
 
 
@@ -121,7 +123,7 @@ async def own_filter(stage: Stage) -> None:
     await events(stage)
     stage.app.live.events.focus()
     await stage.press("slash")
-    await stage.type("worker")
+    stage.app.screen.query_one(Input).value = "worker"
     await stage.press("enter")
 
 
@@ -175,8 +177,13 @@ async def stopped(stage: Stage) -> None:
 
 
 async def warned(stage: Stage) -> None:
-    stage.feed.turn(lost=17, missed=4, unreadable=2, restarts=1,
-                    warning="CRI events were forced (--source cri): they may harm this node")
+    stage.feed.turn(
+        lost=17,
+        missed=4,
+        unreadable=2,
+        restarts=1,
+        warning="CRI events were forced (--source cri): they may harm this node",
+    )
     await stage.wait(1)  # fmt: skip
 
 

@@ -68,11 +68,12 @@ def container_sections(
                 ("image ref", (_text(status.get("image_ref")) or container.image_ref, "")),
             ],
         ),
-        ("Ids", _ids(container.id, container.sandbox_id, pod.uid)),
-        ("Times", _times(container, now)),
     ]
-    if container.state is ContainerState.EXITED:
-        sections.append(("Exit", _exit(container)))
+    if container.state is ContainerState.EXITED:  # why and when: what one has come for
+        sections += [("Exit", _exit(container)), ("Times", _times(container, now))]
+    sections.append(("Ids", _ids(container.id, container.sandbox_id, pod.uid)))
+    if container.state is not ContainerState.EXITED:
+        sections.append(("Times", _times(container, now)))
     for index, previous in enumerate(older):
         change = container_change(previous)
         title = "Last state (the attempt before)" if not index else f"{index + 1} attempts before"

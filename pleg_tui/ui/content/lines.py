@@ -6,7 +6,7 @@ styles' names are those that widgets.painting knows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rich.cells import chop_cells
@@ -83,14 +83,32 @@ def wrap(line: Line, width: int) -> list[Line]:
         room = width - indent
     else:
         folded = []
-    pieces = chop_cells(text, room)[:1]
-    rest = text[len(pieces[0]) :] if pieces else ""
-    pieces += chop_cells(rest, width - indent) if rest else []
-    for number, piece in enumerate(pieces):
+    for number, piece in enumerate(_folds(text, room, width - indent)):
         first = number == 0 and not folded
         start = lead if first else (Part(" " * indent),)
         folded.append((*start, Part(piece, style)))
     return folded
+
+
+def _folds(text: str, first: int, room: int) -> Iterator[str]:
+    """The text in pieces of at most so many cells, the first of another width.
+
+    A piece ends behind a space where one stands in its second half: words are kept whole, and what
+    has no spaces (an id, a path) fills its lines. Nothing is left out but the space in whose place
+    a line ends.
+    """
+    while text:
+        ahead = text[: 4 * first]  # not all of 64 KiB for each line; marks may take no cell
+        piece = chop_cells(ahead, first)[0]
+        if len(piece) < len(text) and text[len(piece)] != " ":
+            space = piece.rfind(" ") + 1
+            if space * 2 > len(piece):
+                piece = piece[:space]
+        yield piece
+        text = text[len(piece) :]
+        if len(text) > 1 and text[0] == " " != text[1]:
+            text = text[1:]
+        first = room
 
 
 def note_row(lines: Sequence[Line], row: int, width: int) -> Line:

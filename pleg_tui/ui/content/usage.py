@@ -142,8 +142,13 @@ def usage_pairs(sample: Sample | None, why: str, glyphs: Glyphs) -> list[Pair]:
         glyphs: the signs to use.
     """
     if sample is None:
-        return [("cpu", (f"unknown: {why}", "dim")), ("memory", (f"unknown: {why}", "dim"))]
+        return [("cpu and memory", (f"unknown: {why}", "dim"))]
     usage = sample.usage
+    told = ("cores", "throttled_periods", "working_set", "anon", "oom_kills", "pids")
+    if all(getattr(usage, name) is None for name in told):
+        reasons = {usage.why(name) for name in told}
+        if len(reasons) == 1:
+            return [("cpu and memory", (f"unknown: {reasons.pop()}", "dim"))]
     pairs = [("cpu", _cpu(usage))]
     pairs += _lately(sample.cores, sample.at_s, "cpu lately", _cores, glyphs)
     pairs.append(("cpu throttled", _throttled(usage)))

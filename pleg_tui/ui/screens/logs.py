@@ -245,7 +245,7 @@ class LogScreen(SearchPage):
             lines = [(Part(" Nothing was logged yet.", "dim"),)]
         else:
             lines = [(Part(f" Nothing was logged in the last {self._since.label}.", "dim"),)]
-        if self._path and not self._waiting:
+        if self._path and not self._waiting and self._path not in self._why:
             lines.append((Part(" "), Part(tidy(self._path), "dim")))
         self.pane.note(lines)
 

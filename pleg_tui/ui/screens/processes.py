@@ -170,7 +170,7 @@ class ProcessScreen(Page, LookingScreen):
         why = self._found.why or ("" if self._found.processes else "it has no processes")
         if not why:
             return ""
-        ended = self._container.state is ContainerState.EXITED
+        ended = self._container.state is ContainerState.EXITED and "it has ended" not in why
         return f"{why[:1].upper()}{why[1:]}.{' The container has ended.' if ended else ''}"
 
     def on_resize(self) -> None:
