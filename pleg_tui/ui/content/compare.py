@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pleg_tui.compare import words
 from pleg_tui.compare.types import (
     WHOLE_LIFE,
     Arm,
@@ -328,9 +329,9 @@ def _kubelet(report: Report, width: int, tag: str) -> list[Line]:
             text += f" of {ms_text(told.relist_ms)} ms each"
         known.append(text)
     if told.cpu_ms_per_s is not None:
-        known.append(f"CPU {figure(told.cpu_ms_per_s)} ms/s")
+        known.append(f"CPU {words.ms(told.cpu_ms_per_s)} ms/s")
     if report.baseline_runtime_cpu_ms_per_s is not None:
-        base = figure(report.baseline_runtime_cpu_ms_per_s)
+        base = words.ms(report.baseline_runtime_cpu_ms_per_s)
         known.append(f"runtime {base} ms/s with neither lane on")
     for text in known:
         lines += wrap_words(text, width)

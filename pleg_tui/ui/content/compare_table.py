@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pleg_tui.compare import words
 from pleg_tui.compare.types import Interval, Lane, LaneReport, Report
 from pleg_tui.ui.content.lines import Line, Part, wrap
 from pleg_tui.ui.content.plots import Scale, Signs, figure, interval_bar, pad, scale_of, tick
@@ -62,12 +63,12 @@ def effect_text(interval: Interval | None, signs: Signs) -> Cell:
         return signs.none, "dim"
     if not interval.significant:
         return NOTHING, "dim"
-    return f"{figure(interval.estimate)} ms/s", "strong"
+    return f"{words.ms(interval.estimate)} ms/s", "strong"
 
 
 def range_text(interval: Interval) -> str:
     """The ends of an interval."""
-    return f"{figure(interval.low)} to {figure(interval.high)}"
+    return words.between(interval)
 
 
 def effects_scale(report: Report) -> Scale:
@@ -104,6 +105,8 @@ def table_lines(report: Report, width: int, signs: Signs, tag: str) -> list[Line
     lines += _sources(report, cell, room)
     scale = effects_scale(report)
     bars = f"95 % intervals, drawn {tick(scale.low)} to {tick(scale.high)} ms/s"
+    if not any(effect(told) for told in lanes.values() if told for _, effect in _EFFECTS):
+        bars = "an effect needs some blocks of each kind"
     lines.append(heading("In the runtime", bars, tag, width))
     for name, effect in _EFFECTS:
         if name != _EFFECTS[0][0] and not any(
@@ -124,7 +127,7 @@ def table_lines(report: Report, width: int, signs: Signs, tag: str) -> list[Line
         ]
         lines.append(_row(name, cells, cell))
 
-    row("CPU", lambda lane: say(lane.client_cpu_ms_per_s, "ms/s"))
+    row("CPU", lambda lane: _cpu(lane.client_cpu_ms_per_s, signs))
     row("CRI calls", lambda lane: say(lane.calls_per_s, "/s"))
     row("received", lambda lane: _bytes(lane.bytes_per_s, "/s", signs))
     row("wake-ups", lambda lane: say(lane.context_switches_per_s, "/s"))
@@ -201,6 +204,10 @@ def _intervals(
         parts.append(Part(fit(text, longest + 1), "dim"))
         parts.append(Part(fit(bar, cell - longest - 1), lane.value))
     return [tuple(parts)]
+
+
+def _cpu(value: float | None, signs: Signs) -> Cell:
+    return (signs.none, "dim") if value is None else (f"{words.ms(value)} ms/s", "")
 
 
 def _bytes(value: float | None, per: str, signs: Signs) -> Cell:
