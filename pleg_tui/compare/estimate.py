@@ -20,6 +20,10 @@ counted the same way in every arm, they may explain their part of the cost (`adj
 changes in each block the interval shrinks from ± 9.7 to ± 1.7 ms/s, the coverage stays. Where only
 the lanes count, it must not be done: an arm that sees less would seem to have had less.
 
+Where CPU can only be read in ticks (10 ms, /proc/PID/stat), many blocks read the same, and a spread
+of nothing would be claimed. The coarseness shows in the readings themselves, as their greatest
+common divisor, and no block counts as better known than that allows.
+
 A run that was stopped early, or has spoiled blocks, needs nothing special: a replicate with blocks
 missing still tells of the differences between those that it has.
 """
@@ -48,6 +52,8 @@ _BEND = 1.5
 """Residuals beyond so many standard deviations count less (Huber's k; 1.345 to 2 is usual)."""
 _TO_SIGMA = 1.25
 """From the median of the residuals that are free to differ, to a standard deviation."""
+_TICK_NS = 10_000_000
+"""The coarsest clock there is: USER_HZ of 100. Equal readings are no sign of a coarser one."""
 _ROUNDS = 40
 _ALIKE = 1e-9
 """A column with less than this part of its square left is a sum of the others."""
@@ -98,6 +104,7 @@ def effects(blocks: Sequence[Block], cost: Cost, *, adjust: bool = False) -> Eff
     """
     usable = [(b, ns / 1e6 / b.seconds) for b in blocks if (ns := _read(b, cost)) is not None]
     spent = [ms for _, ms in usable]
+    coarse = _coarseness([block for block, _ in usable], cost)
     off = [ms for block, ms in usable if block.arm is Arm.OFF]
     baseline = statistics.median(off) if off else None
     nothing = Effects(dict.fromkeys(Lane), None, baseline)
@@ -114,7 +121,7 @@ def effects(blocks: Sequence[Block], cost: Cost, *, adjust: bool = False) -> Eff
         other.append([p * e for p, e in zip(polling, evented, strict=True)])
     if adjust:
         other.append([block.transitions / block.seconds for block, _ in usable])
-    fit = _fit([polling, evented, *other], spent, groups)
+    fit = _fit([polling, evented, *other], spent, groups, coarse)
     if fit is None:
         return nothing
     half_sum = [(p + e) / 2 for p, e in zip(polling, evented, strict=True)]
@@ -138,6 +145,14 @@ def effects(blocks: Sequence[Block], cost: Cost, *, adjust: bool = False) -> Eff
 
 def _read(block: Block, cost: Cost) -> int | None:
     return None if block.spoiled or block.seconds <= 0 else cost(block)
+
+
+def _coarseness(blocks: Sequence[Block], cost: Cost) -> float:
+    """Standard deviation, ms/s, that reading two times with so coarse a clock leaves in a block."""
+    if not blocks:
+        return 0.0
+    step = min(math.gcd(*(cost(block) or 0 for block in blocks)), _TICK_NS)
+    return max(step, 1) / math.sqrt(6) / 1e6 / min(block.seconds for block in blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +181,7 @@ class _Fit:
         return Interval(estimate, estimate - half, estimate + half)
 
 
-def _fit(columns: list[Column], spent: Column, groups: list[int]) -> _Fit | None:
+def _fit(columns: list[Column], spent: Column, groups: list[int], coarse: float) -> _Fit | None:
     """Huber's M-estimate by weights that are drawn up again and again, until they stand still."""
     count = len(spent)
     weights = [1.0] * count
@@ -182,7 +197,7 @@ def _fit(columns: list[Column], spent: Column, groups: list[int]) -> _Fit | None
         residuals = [r / math.sqrt(w) for r, w in zip(scaled, weights, strict=True)]
         # As many residuals as there are unknowns may be next to nothing: they say nothing of noise.
         free = sorted(map(abs, residuals))[unknowns:]
-        bend = _BEND * _TO_SIGMA * statistics.median(free)
+        bend = _BEND * max(_TO_SIGMA * statistics.median(free), coarse)
         fresh = [1.0 if abs(r) <= bend else bend / abs(r) for r in residuals]
         moved = max(abs(a - b) for a, b in zip(fresh, weights, strict=True))
         weights = [max(w, _ALIKE) for w in fresh]
@@ -192,7 +207,7 @@ def _fit(columns: list[Column], spent: Column, groups: list[int]) -> _Fit | None
     correction = 1 + unknowns / count * (1 - inside) / inside if inside else 1.0
     squares = sum(min(abs(r), bend) ** 2 for r in residuals) / degrees
     variance = (correction / inside) ** 2 * squares if inside else math.inf
-    return _Fit(spent, groups, weights, degrees, variance)
+    return _Fit(spent, groups, weights, degrees, max(variance, coarse**2))
 
 
 def _dot(a: Column, b: Column) -> float:

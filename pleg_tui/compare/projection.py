@@ -106,15 +106,17 @@ def project(
         "The client is this program's, in Python; a kubelet's costs less on either side, and in "
         "either mode a kubelet also lists every 2 s for its housekeeping, which is not in here.",
     ]
+    # Polling finds fewer changes than there are; its slope is for those that it finds.
+    found = client.each * (min(client.rate / event.rate, 1.0) if event.rate else 1.0)
     rows: list[Projected] = []
     crossings: dict[int, float | None] = {}
     for size in sorted({*SIZES, *([pods] if pods else [])}):
         base = relist.ms_per_s(containers if size == pods and containers else size * each)
         rows += (
-            Projected(size, rate, base + client.each * rate, event.idle + event.each * rate)
+            Projected(size, rate, base + found * rate, event.idle + event.each * rate)
             for rate in RATES
         )
-        crossings[size] = _crossing(base - event.idle, event.each - client.each)
+        crossings[size] = _crossing(base - event.idle, event.each - found)
     return Projection(tuple(rows), crossings, relist_ms, event.each, tuple(assumptions))
 
 

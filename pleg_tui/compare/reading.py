@@ -26,7 +26,7 @@ from pleg_tui.compare.types import (
     Report,
 )
 
-_SCHEMA = re.compile(r"pleg-tui/(\w+)/v(\d{1,4})", re.ASCII)
+_SCHEMA = re.compile(r"pleg-tui/([\w-]{1,40})/v(\d{1,4})", re.ASCII)
 
 
 def from_json(document: object) -> Report:
@@ -102,7 +102,10 @@ def _read_kubelet(part: Reader) -> KubeletBeside:
 def _read_interval(part: Reader | None) -> Interval | None:
     if part is None:
         return None
-    return Interval(part.number("estimate"), part.number("low"), part.number("high"))
+    found = Interval(part.number("estimate"), part.number("low"), part.number("high"))
+    if not found.low <= found.estimate <= found.high:
+        raise part.bad("estimate", "outside its own interval")
+    return found
 
 
 def _read_plan(part: Reader | None) -> Plan:

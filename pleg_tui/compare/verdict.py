@@ -145,8 +145,26 @@ def _both(report: Report, polling: LaneReport, evented: LaneReport) -> str:
         )
     if not any(cost is not None and cost.significant for cost in costs):
         return f"neither {every} nor events cost {runtime} anything measurable{_at_most(*costs)}"
-    told = "" if difference is None else f" (difference {between(difference)} ms/s)"
-    return f"{every} and events cost {runtime} about the same, with no measurable difference{told}"
+    told = " and ".join(
+        f"{subject} {_takes(subject)} {_cost(cost)}"
+        for subject, cost in zip((every, "events"), costs, strict=True)
+    )
+    doubt = "" if difference is None else f" (polling minus events {between(difference)} ms/s)"
+    return (
+        f"of CPU in {runtime}, {told}, but no difference between the two could be measured{doubt}"
+    )
+
+
+def _takes(subject: str) -> str:
+    return "take" if subject == "events" else "takes"
+
+
+def _cost(cost: Interval | None) -> str:
+    if cost is None:
+        return "an unknown amount"
+    if not cost.significant:
+        return "nothing measurable"
+    return f"{ms(cost.estimate)} ms per second ({between(cost)})"
 
 
 def _at_most(*costs: Interval | None) -> str:
@@ -175,6 +193,9 @@ def _alone(report: Report) -> str:
             f"per second (95 % interval {between(cost)}), about {of_a_core(cost.estimate)} of one "
             "core"
         )
+    if found is not None and found.transitions_missed:
+        whole = found.transitions_seen + found.transitions_missed
+        said += f", and {LANE[lane]} never saw {found.transitions_missed} of {whole} changes"
     other = Lane.EVENTED if lane is Lane.POLLING else Lane.POLLING
     why = report.reason.strip().rstrip(".")
     said += f"; what {LANE[other]} would cost instead cannot be measured here"
