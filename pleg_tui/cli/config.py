@@ -81,6 +81,7 @@ def effective(resolved: Resolved, environ: Mapping[str, str]) -> dict[str, Effec
         "dashboard.fps": _default(default_fps(environ), "fewer over SSH"),
         "dashboard.mouse": _default(True),
         "dashboard.ascii": _default(needs_ascii(environ), "what suits the locale"),
+        "dashboard.hint": _default(True, "in the first runs"),
         "dashboard.columns": _columns(environ),
         "dashboard.sort": _default("name"),
         "runtime.source": _default("auto"),

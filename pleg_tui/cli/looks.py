@@ -9,7 +9,7 @@ from typing import Any
 from pleg_tui.cli.errors import UsageError
 from pleg_tui.cli.settings import KEYS, File, Resolved, nearest
 from pleg_tui.cri.clean import clean
-from pleg_tui.ui.memory import Memory, MemoryFault, place
+from pleg_tui.ui.memory import MOST_HINTS, Memory, MemoryFault, place
 
 
 def look(resolved: Resolved, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -21,10 +21,12 @@ def look(resolved: Resolved, environ: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {"keymap": keymap(resolved.file)}
     if sort := order(resolved):
         given["sort"] = sort
+    memory = remembered(environ)
+    if memory is not None and resolved.value("dashboard.hint") is not False and _is_new(memory):
+        given["hints"] = memory
     chosen = columns(resolved)
     if chosen is not None:
         return {**given, "columns": chosen}
-    memory = remembered(environ)
     if memory is not None:
         given["memory"] = memory
         try:
@@ -38,6 +40,14 @@ def remembered(environ: Mapping[str, str] = os.environ) -> Memory | None:
     """What the dashboard remembers; None where there is no home to keep it in."""
     found = place(environ)
     return None if found is None else Memory(*found)
+
+
+def _is_new(memory: Memory) -> bool:
+    """This is one of the first runs, as far as is known."""
+    try:
+        return memory.hints() < MOST_HINTS
+    except MemoryFault:
+        return False
 
 
 def columns(resolved: Resolved) -> tuple[str, ...] | None:

@@ -33,6 +33,7 @@ examples:
   sudo -E pleg-tui                           the dashboard of this node
   pleg-tui pods -a                           its pods with every container, once
   pleg-tui events -o json --duration 1m      what happens, a line each
+  sudo -E pleg-tui compare                   what polling costs here, and what events cost
 
 {_EXIT_CODES}"""
 _PODS_TEXT = """\
@@ -44,6 +45,31 @@ _EVENTS_TEXT = """\
 Prints what happens to pods and containers, a line each, as the runtime reports it. LAG is the time
 from happening to being received here; a time with ~ is when it was received, where the runtime did
 not say when it happened. Lines that begin with -- tell of the stream itself.
+"""
+_COMPARE_TEXT = """\
+Measures what a client that polls costs this node's runtime, and what one that follows its events
+costs: both are switched on and off in blocks of a random order, and the runtime's CPU is read for
+each. Every effect comes with its 95 % interval; one that includes zero is no measurable cost.
+Ctrl-C ends it early with what there is. Nothing on the node is changed.
+
+  pleg-tui compare --duration 10m --save before.json
+  pleg-tui compare --diff before.json after.json
+"""
+_CHECK_TEXT = """\
+Tells what this node's kubelet really does and whether it could live on the runtime's events: a line
+for each thing to know, with what was seen, what to do, and where the rule comes from. Only reads, and
+subscribes to nothing; takes up to half a minute where it has to watch the kubelet's rhythm. Answers
+ready, in-use (exit code 0), not-ready, degraded or unknown (1); 3 where there is no runtime.
+"""
+_SWITCH_TEXT = """\
+Prints what bringing this node's kubelet to events (evented) or back to polling (generic) takes: each
+file with its diff, each restart in its order, the risks of these very versions. With --apply it asks,
+keeps the old files, writes, restarts, waits until all is well, and looks whether the kubelet really
+does it; any failure puts every file back to the byte. `pleg-tui rollback` does so later.
+"""
+_ROLLBACK_TEXT = """\
+Puts every file back to the byte, with its mode, owner and attributes, as it was before the newest
+switch that stands, and restarts what that had restarted; a switch that was interrupted is undone.
 """
 _CONFIG_TEXT = """\
 path: where the settings file is, or would be. show: every setting in force and where it was said: a
@@ -68,9 +94,9 @@ timeout = "10s"                       # --timeout
 """
 _SIMULATE_TEXT = """\
 Serves a simulated runtime on a socket. With --kubelet (or --layout, --evented, --fault …) a whole
-node: a folder for --root with the kubelet's and the runtime's files, a kubelet that polls or listens
-as that version does, with its log, metrics and configz, and a systemctl that really restarts both.
-Prints one JSON line when it serves: where everything is.
+node: a folder for --root with the kubelet's and the runtime's files, a kubelet that polls or
+listens as that version does, with its log, metrics and configz, and a systemctl that really
+restarts both. Prints one JSON line when it serves: where everything is.
 
   pleg-tui simulate --kubelet 1.36.2 --layout crio --fault unhealthy
 """
@@ -149,6 +175,42 @@ def build() -> Parser:
     _runtime(events)
     _demo(events)
 
+    compare = command(
+        "compare", "what polling costs this node, and what events cost", _COMPARE_TEXT
+    )
+    _compare(compare)
+    _runtime(compare)
+    _demo(compare, seed=False)
+
+    check = command("check", "is this node on events, could it be, what is in the way", _CHECK_TEXT)
+    check.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
+    check.add_argument("--watch", action="store_true", help="then a line for each change")
+    check.add_argument("--duration", type=_span, metavar="S", help="end --watch after 30s or 5m")
+    _node(check)
+    _demo(check)
+
+    switch = command("switch", "to events, or back to polling: the plan, with --apply", _SWITCH_TEXT)
+    switch.add_argument("target", choices=("evented", "generic"))
+    either = switch.add_mutually_exclusive_group()
+    either.add_argument("--dry-run", action="store_true", help="only the plan; so if not given")
+    either.add_argument("--apply", action="store_true", help="carry it out, after asking")
+    switch.add_argument(
+        "--measure",
+        type=_span,
+        metavar="S",
+        help="CPU of kubelet and runtime before and after, so long each; 0: not [2m]",
+    )
+    switch.add_argument(
+        "--accept-risks", action="store_true", help="go to events although static pods run here"
+    )
+    _switching(switch)
+    _node(switch)
+    _demo(switch)
+
+    rollback = command("rollback", "put back what the newest switch changed", _ROLLBACK_TEXT)
+    _switching(rollback)
+    _node(rollback)
+
     config = command("config", "the settings: their file, what is in force, the keys", _CONFIG_TEXT)
     config.add_argument("what", choices=("path", "show", "keys"))
     config.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
@@ -182,6 +244,29 @@ def _printed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
     parser.add_argument("-q", "--quiet", action="store_true", help="only ids")
     parser.add_argument("--no-trunc", action="store_true", help="ids in full")
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
+    parser.add_argument(
+        "--diff", nargs=2, metavar=("A", "B"), help="measure nothing: hold two saved reports "
+        "against each other, before and after a switch or an upgrade",
+    )  # fmt: skip
+    parser.add_argument("--save", metavar="FILE", help="write the report there as JSON, too")
+    group = parser.add_argument_group("experiment")
+    group.add_argument("--duration", type=_span, metavar="S", help="how long: 90, 90s or 5m [5m]")
+    group.add_argument("--block", type=_span, metavar="S", help="length of a block [10s]")
+    group.add_argument(
+        "--period", type=_span, metavar="S", help="of the polling; a kubelet's is 1s [1s]"
+    )
+    group.add_argument(
+        "--seed", dest="order_seed", type=int, metavar="N",
+        help="another seed, another order of the blocks; with --demo another story, too [1]",
+    )  # fmt: skip
+    group.add_argument(
+        "--kubelet-version", metavar="V", help="whose relist the polling does [this node's]"
+    )
+    group.add_argument("--same", choices=("polling", "evented"), help=argparse.SUPPRESS)
 
 
 def _filters(parser: argparse.ArgumentParser, name: str, states: tuple[str, ...]) -> None:
@@ -243,6 +328,36 @@ def _runtime(parser: argparse.ArgumentParser, *, endpoint: bool = True) -> None:
     _debug(group)
 
 
+def _switching(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--restart-command",
+        metavar="COMMAND",
+        help="instead of `systemctl restart {unit}`; {unit} stands for the service",
+    )
+
+
+def _node(parser: argparse.ArgumentParser) -> None:
+    """What concerns a look at the whole node."""
+    _runtime(parser)
+    group = parser.add_argument_group("kubelet (it is found without these; they let it tell more)")
+    for name, value, help_ in (
+        ("url", "URL", "its server, such as https://127.0.0.1:10250; none: do not ask it"),
+        ("cert", "FILE", "client certificate for it"),
+        ("key", "FILE", "the certificate's key"),
+        ("token-file", "FILE", "a bearer token for it"),
+        ("ca", "FILE", "who signed its certificate"),
+        ("log", "FILE", "its log, where that is not in the journal"),
+    ):
+        group.add_argument(f"--kubelet-{name}", metavar=value, help=help_)
+    group.add_argument("--kubelet-pid", type=_count, metavar="PID", help="which, of several")
+    group.add_argument(
+        "--kubelet-insecure", action="store_true", help="do not verify its certificate"
+    )
+    group.add_argument("--kubeconfig", metavar="FILE", help="to ask the cluster about this node")
+    group.add_argument("--runtime-metrics", metavar="URL", help="the runtime's own metrics page")
+
+
 def _settings(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--settings", metavar="FILE", help="the settings file [$PLEG_TUI_CONFIG, `config path`]"
@@ -264,16 +379,16 @@ def _screen(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _demo(parser: argparse.ArgumentParser, *, shown: bool = True) -> None:
+def _demo(parser: argparse.ArgumentParser, *, shown: bool = True, seed: bool = True) -> None:
     parser.add_argument(
         "--demo",
         action="store_true",
         help="of a simulated runtime instead" if shown else argparse.SUPPRESS,
     )
-    _simulator(parser, shown=shown)
+    _simulator(parser, shown=shown, seed=seed)
 
 
-def _simulator(parser: argparse.ArgumentParser, *, shown: bool = True) -> None:
+def _simulator(parser: argparse.ArgumentParser, *, shown: bool = True, seed: bool = True) -> None:
     group = parser.add_argument_group("simulated runtime") if shown else parser
     default = SimulatorOptions()
 
@@ -290,7 +405,8 @@ def _simulator(parser: argparse.ArgumentParser, *, shown: bool = True) -> None:
     add("--flavour", f"{', '.join(flavours)} [{default.flavour}]", choices=flavours, metavar="NAME")
     add("--pods", f"how many [{default.pods}]", type=int, metavar="N")
     add("--churn", f"how busy it is; 0: still [{default.churn:g}]", type=float, metavar="X")
-    add("--seed", f"another seed, another story [{default.seed}]", type=int, metavar="N")
+    if seed:
+        add("--seed", f"another seed, another story [{default.seed}]", type=int, metavar="N")
 
 
 def _checked(read: Callable[[str], _T]) -> Callable[[str], _T]:

@@ -175,6 +175,7 @@ RULES: dict[str, Rule] = {
     "dashboard.fps": Rule(_fps, "PLEG_TUI_FPS", "fps", _number_of),
     "dashboard.mouse": Rule(_flag, "PLEG_TUI_MOUSE", "mouse", _flag_of),
     "dashboard.ascii": Rule(_flag, "PLEG_TUI_ASCII", "ascii", _flag_of),
+    "dashboard.hint": Rule(_flag, "PLEG_TUI_HINT", "", _flag_of),
     "dashboard.columns": Rule(_words),
     "dashboard.sort": Rule(_word),
     "runtime.source": Rule(_one_of(SOURCES), "PLEG_TUI_SOURCE", "source"),

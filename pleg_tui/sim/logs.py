@@ -86,6 +86,10 @@ class Logs:
                 text = line(at, "done")
             else:
                 last = container.message or f"exiting with code {container.exit_code}"
+                if container.reason == "OOMKilled" and container.memory_limit:
+                    # Killed between two lines: a program does not get to say goodbye.
+                    limit = container.memory_limit >> 20
+                    last = f"cache grew to {limit * 97 // 100} MiB of {limit} MiB"
                 text = line(at, last, stream="stderr")
             self._append(container, text)
 

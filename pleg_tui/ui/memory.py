@@ -1,4 +1,4 @@
-"""What the dashboard remembers from one time to the next: the columns that were chosen.
+"""What the dashboard remembers from one time to the next: columns chosen, how often it greeted.
 
 One small file that only its owner may read, replaced whole, and never by way of a symbolic link:
 the program mostly runs as root, often with another's home (`sudo -E`), and there a link may lead
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 FILE = "state.json"
+MOST_HINTS = 3
+"""Runs that greet at most."""
 _MOST_BYTES = 64 << 10
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -53,15 +55,7 @@ class Memory:
         Raises:
             MemoryFault: there is a file, but it cannot be read.
         """
-        try:
-            data = self._read()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise MemoryFault(_why(error)) from None
-        except (ValueError, RecursionError):
-            raise MemoryFault("it is damaged") from None
-        names = data.get("columns") if isinstance(data, dict) else None
+        names = self._known().get("columns")
         if isinstance(names, list) and all(isinstance(name, str) for name in names):
             return tuple(names)
         return None
@@ -72,7 +66,43 @@ class Memory:
         Raises:
             MemoryFault: it could not be written; what was there before still is.
         """
-        data = json.dumps({"version": 1, "columns": columns}).encode() + b"\n"
+        self._keep("columns", columns)
+
+    def hints(self) -> int:
+        """How many runs have greeted.
+
+        Raises:
+            MemoryFault: as for columns().
+        """
+        number = self._known().get("hints")
+        return min(max(number, 0), MOST_HINTS) if isinstance(number, int) else 0
+
+    def keep_hints(self, number: int) -> None:
+        """Remember how many runs have greeted.
+
+        Raises:
+            MemoryFault: as for keep().
+        """
+        self._keep("hints", number)
+
+    def _known(self) -> dict[str, Any]:
+        try:
+            data = self._read()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise MemoryFault(_why(error)) from None
+        except (ValueError, RecursionError):
+            raise MemoryFault("it is damaged") from None
+        return data if isinstance(data, dict) else {}
+
+    def _keep(self, name: str, value: object) -> None:
+        """Put one thing among those that are remembered; what is damaged is begun anew."""
+        try:
+            known = self._known()
+        except MemoryFault:
+            known = {}
+        data = json.dumps({**known, "version": 1, name: value}).encode() + b"\n"
         try:
             self._write(data)
         except OSError as error:

@@ -80,6 +80,8 @@ class UiOptions:
     """Names of content.columns, in their order; None for those that suit the width."""
     memory: Memory | None = None
     """Where the columns that are chosen are remembered; None where they are not to be."""
+    hints: Memory | None = None
+    """Where it is remembered that a hint was shown; None where none is to be shown (any more)."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys than usual, by the binding's id, as keys.keymap() makes it."""
     notice: str = ""

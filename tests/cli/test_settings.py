@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pleg_tui.cli import looks, settings
 from pleg_tui.cli.errors import UsageError
-from pleg_tui.ui.memory import Memory
+from pleg_tui.ui.memory import MOST_HINTS, Memory
 from tests.cli.conftest import Run
 from tests.cli.fakes import FakeFeed
 
@@ -141,7 +141,27 @@ def test_the_dashboard_is_told_of_columns_order_and_keys(home: Path) -> None:
     assert told["memory"].path == memory.path
     write(home, '[dashboard]\ncolumns=["image"]\nsort="last change"\n[keys]\n"view.sort"="F9"\n')
     told = looks.look(settings.resolve(Namespace(), {}), {})
+    assert told.pop("hints").path == memory.path, "this is one of the first runs"
     assert told == {"columns": ("image",), "sort": "last change", "keymap": {"view.sort": "f9"}}
+
+
+def test_a_hint_is_for_the_first_runs_unless_it_is_not_wanted(home: Path) -> None:
+    def hinted(**environ: str) -> bool:
+        return "hints" in looks.look(settings.resolve(Namespace(), environ), environ)
+
+    assert hinted()
+    assert not hinted(PLEG_TUI_HINT="no")
+    memory = Memory(home, (".local", "state", "pleg-tui"))
+    memory.keep_hints(1)
+    memory.keep(("age",))
+    assert memory.hints() == 1, "columns and hints do not forget each other"
+    assert hinted()
+    memory.keep_hints(MOST_HINTS)
+    assert memory.columns() == ("age",)
+    assert not hinted()
+    write(home, "[dashboard]\nhint = false\n")
+    memory.keep_hints(0)
+    assert not hinted()
 
 
 def test_a_damaged_memory_is_told_of_and_stops_nothing(run: Run, home: Path) -> None:

@@ -108,6 +108,8 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
         right.append(Item((Part(f"lost {short(health.lost)}", "bad-bold"),)))
     if health.missed:
         right.append(Item((Part(f"missed {short(health.missed)}", "warn-bold"),)))
+    if health.unreadable:
+        right.append(Item((Part(f"unreadable {short(health.unreadable)}", "warn-bold"),)))
     usage = facts.usage
     if usage.cpu_percent is not None:
         right.append(_figure("cpu", f"{usage.cpu_percent:.1f}%", 6))

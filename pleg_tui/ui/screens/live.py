@@ -29,6 +29,7 @@ from pleg_tui.ui.content.order import SortBy, View
 from pleg_tui.ui.content.pods import heading_line
 from pleg_tui.ui.screens.events_pane import in_order
 from pleg_tui.ui.screens.filter_pane import FilterPane
+from pleg_tui.ui.screens.hint_pane import HintPane
 from pleg_tui.ui.screens.list_pane import SCROLL_BAR, ListPane
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.event_list import EventList
@@ -65,7 +66,7 @@ FOOTER = (
 )
 
 
-class Live(FilterPane, ListPane):
+class Live(FilterPane, ListPane, HintPane):
     """Pods above, events below, the stream's health on top."""
 
     AUTO_FOCUS = "#pods"
@@ -116,6 +117,7 @@ class Live(FilterPane, ListPane):
         yield Bar(self.events_title_line, id="events-title")
         yield EventList(glyphs, id="events")
         yield from self.filter_line()
+        yield self.hint()
         yield KeyBar(FOOTER, id="keys")
         yield Static("", id="too-small", markup=False)
 
@@ -131,6 +133,7 @@ class Live(FilterPane, ListPane):
         self._bars = tuple(self.query(Bar))
         self._banner = self.query_one("#banner", Static)
         self._banner_drawn = ("", "")
+        self.open_hint()
         self._refresh_bars()
         self.tui.ready()
 
@@ -233,6 +236,7 @@ class Live(FilterPane, ListPane):
             self._usage = usage
         if self._message is not None and self.tui.monotonic() >= self._message[1]:
             self._message = None
+        self.hint_second()
         now = self.tui.now()
         if self._held is None:
             self.pods.tick(now)

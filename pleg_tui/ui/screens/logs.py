@@ -13,13 +13,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from pleg_tui.feed.types import AskError
-from pleg_tui.model import Container, Pod
+from pleg_tui.model import Container, ContainerState, Pod
 from pleg_tui.node.logs import NO_PATH
 from pleg_tui.ui.content.details import log_directory
 from pleg_tui.ui.content.lines import Item, Line, Part
 from pleg_tui.ui.content.log_buffer import Entry, text_of
 from pleg_tui.ui.content.logs import stamp_text
-from pleg_tui.ui.content.text import count, short, tidy
+from pleg_tui.ui.content.status import why
+from pleg_tui.ui.content.text import clock, count, short, tidy
 from pleg_tui.ui.log_reading import CHOICES, LogReading, News, Since
 from pleg_tui.ui.off_loop import off_loop
 from pleg_tui.ui.saving import SaveError, save_text
@@ -102,6 +103,8 @@ class LogScreen(SearchPage):
         items: list[Item] = []
         if self._previous:
             items.append(Item((Part(" previous ", "badge-warn"),)))
+        elif ended := self._ended():
+            items.append(Item((ended,), 1))
         if not pane.following and pane.unseen:
             new = f" {short(pane.unseen)} new {self.tui.glyphs.down} "
             items.append(Item((Part(new, "badge"),)))
@@ -111,6 +114,21 @@ class LogScreen(SearchPage):
             items.append(Item((Part(f"{short(buffer.dropped)} older dropped", "warn"),)))
         items.append(Item((Part(count(len(buffer), "line"), "dim"),)))
         return items
+
+    def _ended(self) -> Part | None:
+        """How this instance ended, or if it runs, how the one before it did."""
+        feed, own = self.tui.feed, self._container
+        now = feed.container(own.id) or own
+        if now.state >= ContainerState.EXITED:
+            at = f" at {clock(now.finished_at)}" if now.finished_at else ""
+            return Part(f"{tidy(why(now))}{at}", "bad" if now.exit_code else "dim")
+        pod = feed.pods.get(self._pod.uid, self._pod)
+        same = [c for c in pod.containers if c.name == own.name]
+        place = next((i for i, c in enumerate(same) if c.id == own.id), len(same))
+        if place + 1 >= len(same) or not same[place + 1].exit_code:
+            return None
+        key = self.tui.key_name("log.previous", "p")
+        return Part(f"before: {tidy(why(same[place + 1]))}, {key} shows it", "warn")
 
     def _options_line(self, width: int) -> Line:
         pane = self.pane

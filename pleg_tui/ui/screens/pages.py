@@ -11,6 +11,7 @@ from textual.binding import ActiveBinding, Binding, BindingType
 from pleg_tui.feed.types import Delta
 from pleg_tui.model import Container, Pod
 from pleg_tui.ui.content.details import container_sections, pod_sections, section_lines
+from pleg_tui.ui.content.first_help import filter_lines, health_lines, what_died
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.usage import help_lines, usage_pairs, uses
 from pleg_tui.ui.screens.page import LookUp, Page
@@ -117,11 +118,11 @@ class DetailsScreen(LookUp):
 
 
 _GROUPS = {
-    "move": "Moving",
+    "look": "Looking closer",
+    "view": "What is shown",
     "list": "The list",
     "events": "The events",
-    "view": "What is shown",
-    "look": "Looking closer",
+    "move": "Moving",
     "time": "The timeline",
     "log": "The log",
     "tree": "The tree",
@@ -154,6 +155,8 @@ class HelpScreen(Page):
                 keys.setdefault(binding.id, []).append(self.app.get_key_display(binding))
                 says[binding.id] = binding.tooltip or binding.description
         lines: list[Line] = []
+        if "view.filter" in keys:
+            lines += what_died(self.tui.key_name)[1:]
         for group, title in _GROUPS.items():
             members = [name for name in keys if name.startswith(group + ".")]
             if not members:
@@ -162,5 +165,7 @@ class HelpScreen(Page):
             for name in members:
                 shown = "  ".join(dict.fromkeys(keys[name]))
                 lines.append((Part(f"   {shown:<18}", "key"), Part(says[name])))
+        if "view.filter" in keys:
+            lines += [*filter_lines(), *health_lines()]
         lines += help_lines(self.tui.usages.readable, self.tui.usages.why)
         self.query_one(TextPane).show(lines)

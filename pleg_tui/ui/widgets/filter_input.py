@@ -57,6 +57,7 @@ class FilterInput(Input):
 
     def action_keep(self) -> None:
         """Go back to the list, filtered; what is no filter is to be mended first."""
+        self.pane.filter_by(self.value)  # what was just typed may not have been told yet
         if not self.pane.fault:
             self.pane.close_filter()
 

@@ -31,7 +31,9 @@ class KeyBar(Bar):
         for active in self.screen.active_bindings.values():
             binding = active.binding
             name = binding.id or ""
-            if name not in first and (name in self._ids or name.startswith("filter.")):
+            if name in first and binding.key != "enter":
+                continue
+            if name in self._ids or name.startswith("filter."):
                 shown = self.app.get_key_display(binding)
                 first[name] = (shown, binding.description, binding.key)
         own = [name for name in first if name.startswith("filter.")]
