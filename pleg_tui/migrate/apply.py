@@ -22,6 +22,7 @@ from pleg_tui.migrate.hands import Hands, HandsError, Verdict
 from pleg_tui.migrate.journal import Entry, Journal, JournalError, Record, Stage
 from pleg_tui.migrate.plan import FileChange, Plan, Tell
 from pleg_tui.migrate.rollback import undo_record
+from pleg_tui.migrate.signals import steadfast
 from pleg_tui.node.kubelet.types import Mode
 
 
@@ -57,7 +58,7 @@ def apply(
         UndoFailed: it failed, and not everything could be put back; the journal says so too.
     """
     try:
-        with journal.locked():
+        with journal.locked(), steadfast():
             if journal.unfinished() is not None:
                 raise ApplyError("an earlier switch was left half done: finish it or undo it first")
             entries = tuple(_entry(change, files) for change in plan.changes)
@@ -85,7 +86,7 @@ def finish(
         UndoFailed: as apply().
     """
     try:
-        with journal.locked():
+        with journal.locked(), steadfast():
             record = journal.unfinished()
             if record is None:
                 raise ApplyError("no switch was left half done")
@@ -115,7 +116,7 @@ def _carry(
             if restart.unit in record.done:
                 continue
             tell(f"restarting {restart.unit}")
-            begun = (*record.begun, restart.unit)
+            begun = tuple(dict.fromkeys((*record.begun, restart.unit)))
             record = journal.step(record, f"restarting {restart.unit}", begun=begun)
             hands.restart(restart)
             tell(f"waiting until {restart.unit} is well")

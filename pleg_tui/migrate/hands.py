@@ -1,4 +1,4 @@
-"""What a switch does besides files: restart services, see that they are well, see what came of it."""
+"""What a switch does besides files: it restarts services and looks whether they are well."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class SystemHands:
         restart_command: str = "",
         endpoint: str = "",
         patience: Patience | None = None,
-        tell: Callable[[str], None] = lambda line: None,
+        tell: Callable[[str], None] = lambda _: None,
         look: Callable[[str, KubeletOptions], KubeletFacts] = read_kubelet,
     ) -> None:
         """Hands for this node.

@@ -1,7 +1,7 @@
 """The journal of a switch: what is done to which files, so that a crash at any step can be mended.
 
-One folder for each switch under /var/lib/pleg-tui/switches, with the old and new bytes of every file
-and a journal that is replaced atomically before each step. Everything is for its owner only.
+One folder for each switch under /var/lib/pleg-tui/switches, with the old and new bytes of every
+file and a journal that is replaced atomically before each step; all for its owner only.
 """
 
 from __future__ import annotations
@@ -287,7 +287,8 @@ class Journal:
 
     def _cannot(self, error: OSError) -> JournalError:
         return JournalError(
-            f"the journal in {clean(self.folder)} cannot be kept: {error.strerror}; run this as root"
+            f"the journal in {clean(self.folder)} cannot be kept: {error.strerror}; "
+            "run this as root"
         )
 
 

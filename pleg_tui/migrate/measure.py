@@ -1,4 +1,4 @@
-"""The processor time of the kubelet and of the runtime over some time, before and after a switch."""
+"""The processor time of the kubelet and of the runtime, before and after a switch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def measure(
     root: str,
     pids: Mapping[str, int | None],
     seconds: float,
-    tick: Callable[[float], None] = lambda left_s: None,
+    tick: Callable[[float], None] = lambda _: None,
 ) -> tuple[Usage, ...]:
     """Watch processes for some time; /proc/<pid>/stat counts in hundredths of a second.
 

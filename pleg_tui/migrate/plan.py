@@ -244,7 +244,9 @@ def _plan(target: Target, facts: Facts, files: NodeFiles) -> Plan:
     if restarts and not changes and kubelet.mode is Mode.UNKNOWN:
         notes.append("what the kubelet does now is not known")
     risks = tuple(rung for rung in relevant(facts) if rung.remedy) if on else ()
-    return Plan(target, tuple(changes), tuple(restarts), risks, tuple(notes), _expects(on, facts))
+    return Plan(
+        target, tuple(changes), tuple(restarts), risks, tuple(notes), expected(target, facts)
+    )
 
 
 _WRONG: dict[Target, tuple[Mode, ...]] = {
@@ -254,8 +256,9 @@ _WRONG: dict[Target, tuple[Mode, ...]] = {
 """Modes that say that the kubelet runs otherwise than it is configured."""
 
 
-def _expects(on: bool, facts: Facts) -> tuple[Mode, ...]:
-    if not on:
+def expected(target: Target, facts: Facts) -> tuple[Mode, ...]:
+    """The modes that prove that a switch worked on this kubelet."""
+    if target == "generic":
         return (Mode.GENERIC,)
     return (Mode.HINT_ONLY,) if at_least(facts.kubelet.version.value, 1, 37) else (Mode.EVENTED,)
 

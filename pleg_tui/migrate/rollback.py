@@ -22,6 +22,7 @@ from pleg_tui.migrate.files import (
 from pleg_tui.migrate.hands import Hands, HandsError
 from pleg_tui.migrate.journal import Entry, Journal, JournalError, Record, Stage
 from pleg_tui.migrate.plan import FileChange, Restart, Tell
+from pleg_tui.migrate.signals import deaf
 
 
 class RollbackRefused(Exception):
@@ -83,6 +84,13 @@ def undo_record(
     Raises:
         UndoFailed: something could not be put back.
     """
+    with deaf():
+        return _undo(record, files, journal, hands, tell, why)
+
+
+def _undo(
+    record: Record, files: NodeFiles, journal: Journal, hands: Hands, tell: Tell, why: str
+) -> Record:
     first = record.stage is not Stage.UNDOING
     record = _note(
         journal, record, "putting the old files back", stage=Stage.UNDOING, says=why,
@@ -167,8 +175,8 @@ def _untouched(record: Record, files: NodeFiles) -> None:
             changed.append(clean(entry.path))
     if changed:
         raise RollbackRefused(
-            f"{', '.join(changed)} was changed since the switch, and putting back the old file would "
-            f"lose that: use `pleg-tui switch {_other(record)}` instead"
+            f"{', '.join(changed)} was changed since the switch, and putting back the old file "
+            f"would lose that: use `pleg-tui switch {_other(record)}` instead"
         )
 
 

@@ -1,0 +1,258 @@
+"""From the command line to the facts of the checklist: kubelet, runtime, pods and machine at once.
+
+Nothing here subscribes to anything: the runtime is asked its version and listed once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import threading
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pleg_tui.cli import connect
+from pleg_tui.cli.errors import NoRuntimeError, UsageError, say
+from pleg_tui.cri.clean import clean
+from pleg_tui.cri.sockets import under
+from pleg_tui.feed.types import SourceChoice
+from pleg_tui.migrate.facts import Facts, Machine, PodsSeen, RuntimeSeen, pods_seen, runtime_seen
+from pleg_tui.migrate.files import NodeFiles
+from pleg_tui.migrate.hands import systemd_runs
+from pleg_tui.migrate.journal import Journal, JournalError, unfinished
+from pleg_tui.migrate.plan import targets
+from pleg_tui.node.kubelet.read import read_kubelet
+from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions
+from pleg_tui.node.runtime_config import Setting, read_runtime_config
+
+_KUBELET = {
+    "kubelet_pid": "pid",
+    "kubelet_url": "url",
+    "kubelet_cert": "client_cert",
+    "kubelet_key": "client_key",
+    "kubelet_token_file": "token_file",
+    "kubelet_ca": "ca_file",
+    "kubelet_insecure": "insecure",
+    "kubelet_log": "log_file",
+    "kubeconfig": "kubeconfig",
+    "runtime_metrics": "runtime_metrics_url",
+}
+"""Options of the command line, and what they are to a look at the kubelet."""
+_MUST_EXIST = ("kubelet_cert", "kubelet_key", "kubelet_token_file", "kubelet_ca", "kubelet_log",
+               "kubeconfig")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The node that a command works on."""
+
+    options: Namespace
+    root: str
+    kubelet: KubeletOptions
+    restart_command: str
+    """Empty: systemd's."""
+    simulated: bool
+
+    @property
+    def files(self) -> NodeFiles:
+        """The node's files."""
+        return NodeFiles(self.root)
+
+    @property
+    def journal(self) -> Journal:
+        """The node's journal of switches."""
+        return Journal.at(self.root)
+
+
+@contextlib.contextmanager
+def site(options: Namespace) -> Iterator[Site]:
+    """The node that the options point at; a simulated one is started with --demo, and ends here.
+
+    Raises:
+        UsageError: the options make no sense.
+        NoRuntimeError: the simulated node does not start.
+    """
+    if hasattr(options, "demo"):
+        with _simulated(options) as found:
+            yield found
+        return
+    for name in ("scenario", "flavour", "pods", "churn", "seed"):
+        if hasattr(options, name):
+            raise UsageError(f"--{name} is for the simulated node: add --demo, or leave it out")
+    root = getattr(options, "root", "/")
+    if not os.path.isdir(root):  # noqa: PTH112 - "" is no folder either
+        raise UsageError(f"--root {root} is not a folder: name the one that holds the node's files")
+    for name in _MUST_EXIST:
+        path = getattr(options, name, "")
+        if path and not os.path.exists(path):  # noqa: PTH110
+            raise UsageError(f"--{name.replace('_', '-')} {clean(path)} is not there")
+    given = {ours: getattr(options, name) for name, ours in _KUBELET.items() if name in options}
+    yield Site(
+        options, root, KubeletOptions(**given), getattr(options, "restart_command", ""),
+        _marked(root),
+    )  # fmt: skip
+
+
+def gather(found: Site) -> Facts:
+    """Look at everything once; takes as long as the look at the kubelet.
+
+    Raises:
+        UsageError: what was named makes no sense.
+    """
+    look = _Look(found)
+    runtime, pods = _runtime(found.options)
+    kubelet = look.result()
+    theirs = _endpoint_path(found.root, kubelet.runtime_endpoint.value or "")
+    named = any(name in found.options for name in ("runtime_endpoint", "config"))
+    if theirs and not named and theirs != _endpoint_path("/", runtime.endpoint):
+        # Two runtimes on one node: the kubelet's own counts, not the first that answers.
+        again = Namespace(**{**vars(found.options), "runtime_endpoint": f"unix://{theirs}"})
+        runtime, pods = _runtime(again)
+    record = None
+    try:
+        record = found.journal.unfinished()
+    except JournalError as error:
+        say(str(error))
+    endpoint = kubelet.runtime_endpoint.value or runtime.endpoint
+    facts = Facts(
+        kubelet,
+        runtime,
+        read_runtime_config(found.root, endpoint, runtime.name),
+        pods,
+        Machine(_systemd(found), _cgroups(found.root)),
+        unfinished(record),
+    )
+    return _with_writable(facts, found)
+
+
+def _with_writable(facts: Facts, found: Site) -> Facts:
+    from dataclasses import replace
+
+    files = found.files
+    writable = {path: files.writable(path) for path in targets(facts, files)}
+    return replace(facts, machine=replace(facts.machine, writable=writable))
+
+
+class _Look:
+    """The look at the kubelet, in a thread that no Ctrl-C has to wait for."""
+
+    def __init__(self, found: Site) -> None:
+        self._facts: KubeletFacts | None = None
+        self._error: BaseException | None = None
+        self._found = found
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._facts = read_kubelet(self._found.root, self._found.kubelet)
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> KubeletFacts:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._facts is not None  # noqa: S101 - else there is an error
+        return self._facts
+
+
+def _runtime(options: Namespace) -> tuple[RuntimeSeen, PodsSeen]:
+    try:
+        with connect.target(options, demo=False, source=SourceChoice.NONE, details=False) as target:
+            return asyncio.run(_listed(target))
+    except NoRuntimeError as error:
+        return runtime_seen(None, str(error)), PodsSeen(why=str(error))
+
+
+async def _listed(target: connect.Target) -> tuple[RuntimeSeen, PodsSeen]:
+    feed = connect.make_feed(target.settings)
+    watch = connect.Watch(feed)
+    await feed.start()
+    try:
+        runtime = await watch.first_listing(target.timeout_s)
+        return runtime_seen(runtime), pods_seen(feed.pods.values())
+    finally:
+        await feed.stop()
+
+
+def _systemd(found: Site) -> Setting:
+    if found.restart_command:
+        return Setting(True, "not needed: --restart-command says how")
+    if os.path.normpath(found.root) != "/":
+        return Setting(
+            False,
+            f"with --root {found.root} systemctl here would not be the node's: give "
+            "--restart-command, such as "
+            f"'chroot {found.root} systemctl restart {{unit}}'",
+        )
+    if not systemd_runs(found.root):
+        return Setting(False, "systemd is not this node's init")
+    if shutil.which("systemctl") is None:
+        return Setting(False, "systemctl is not on the PATH")
+    return Setting(True, "systemd runs")
+
+
+def _cgroups(root: str) -> Setting:
+    path = under(root, "/sys/fs/cgroup")
+    try:
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            return Setting(False, f"{path} is mounted read-only, as in a container")
+    except OSError as error:
+        return Setting(None, f"{path} cannot be read: {error.strerror}")
+    if not os.access(path, os.W_OK):
+        return Setting(False, f"{path} cannot be written by this user")
+    return Setting(True, f"{path} is writable")
+
+
+def _endpoint_path(root: str, endpoint: str) -> str:
+    path = endpoint.removeprefix("unix://")
+    if not path.startswith("/"):
+        return ""
+    return os.path.realpath(under(root, path))
+
+
+def _marked(root: str) -> bool:
+    from pleg_tui.sim.node_options import MARKER
+
+    return os.path.exists(under(root, f"/{MARKER}"))  # noqa: PTH110
+
+
+@contextlib.contextmanager
+def _simulated(options: Namespace) -> Iterator[Site]:
+    from pleg_tui.sim.node import SimulatedNode
+    from pleg_tui.sim.node_options import Layout, NodeOptions
+    from pleg_tui.sim.options import Options
+    from pleg_tui.sim.process import SimulatorProcessError
+
+    for name in ("runtime_endpoint", "config", "root", *_KUBELET, "restart_command"):
+        if hasattr(options, name):
+            option = name.replace("_", "-")
+            raise UsageError(f"--{option} is for a real node: leave it out, or the demo")
+    names = ("scenario", "flavour", "pods", "churn", "seed")
+    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    crio = str(given.get("flavour", "")).startswith("cri")
+    try:
+        wanted = NodeOptions(
+            layout=Layout.CRIO if crio else Layout.KUBEADM, runtime=Options(**given)
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    node = SimulatedNode(wanted)
+    try:
+        node.start()
+        inside = Namespace(**{k: v for k, v in vars(options).items() if k not in ("demo", *names)})
+        inside.root = node.root
+        inside.runtime_endpoint = node.endpoint
+        kubelet = KubeletOptions(
+            url=node.kubelet_url, token_file=node.token_file, ca_file=node.ca_file,
+            log_file=node.log_file,
+        )  # fmt: skip
+        yield Site(inside, node.root, kubelet, f"{node.bin}/systemctl restart {{unit}}", True)
+    except SimulatorProcessError as error:
+        raise NoRuntimeError(str(error)) from None
+    finally:
+        node.stop()
