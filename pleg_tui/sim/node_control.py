@@ -22,6 +22,11 @@ from pleg_tui.sim.node_units import KubeletUnit, RuntimeUnit, State, UnitError, 
 _MAX_REQUEST = 64 << 10
 _JOURNAL_LINES = 10_000
 
+_JOURNAL_TAKES = (
+    *("-u", "--unit", "-n", "--lines", "-S", "--since", "-U", "--until", "-o", "--output"),
+    *("-p", "--priority", "-g", "--grep"),
+)
+
 _CLIENT = '''\
 """Asks the simulated node: started by the systemctl and journalctl beside it."""
 import json, socket, sys

@@ -6,9 +6,7 @@ Sources: kubeadm's constants and its 10-kubeadm.conf, k3s' and CRI-O's documenta
 from __future__ import annotations
 
 import json
-import shlex
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from pleg_tui.sim.node_config import ConfigError, environment
 from pleg_tui.sim.node_options import MARKER, Layout, NodeOptions
 
 HOSTNAME = "simulated-node"
@@ -26,10 +25,6 @@ _K3S_DROP_INS = "/var/lib/rancher/k3s/agent/etc/kubelet.conf.d"
 _KUBEADM_CONFIG = "/var/lib/kubelet/config.yaml"
 _EKS_CONFIG = "/etc/kubernetes/kubelet/config.json"
 _ADAPTED = "# Written by pleg-tui for a simulated node.\n"
-
-
-class ConfigError(Exception):
-    """A program's configuration cannot be read; the text is what it would log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,8 +267,8 @@ $KUBELET_EXTRA_ARGS
 
 def _kubeadm_arguments(root: str, _minor: int) -> list[str]:
     found = {
-        **_environment(root, "/var/lib/kubelet/kubeadm-flags.env"),
-        **_environment(root, "/etc/default/kubelet"),
+        **environment(root, "/var/lib/kubelet/kubeadm-flags.env"),
+        **environment(root, "/etc/default/kubelet"),
     }
     return [
         "--kubeconfig=/etc/kubernetes/kubelet.conf",
@@ -312,53 +307,8 @@ def _k3s_arguments(root: str, minor: int) -> list[str]:
 
 
 def _eks_arguments(root: str, _minor: int) -> list[str]:
-    found = _environment(root, "/etc/eks/kubelet/environment")
+    found = environment(root, "/etc/eks/kubelet/environment")
     return found.get("NODEADM_KUBELET_ARGS", "").split()
-
-
-def _environment(root: str, path: str) -> dict[str, str]:
-    """An EnvironmentFile of systemd's; empty when there is none."""
-    try:
-        lines = Path(f"{root}{path}").read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return {}
-    found = {}
-    for line in lines:
-        name, equals, value = line.strip().partition("=")
-        if equals and not name.startswith(("#", ";")):
-            try:
-                found[name.strip()] = " ".join(shlex.split(value))
-            except ValueError:
-                continue  # systemd ignores such a line, too
-    return found
-
-
-def crio_pod_events(root: str) -> bool:
-    """enable_pod_events of crio.conf and its drop-ins, merged as CRI-O does it.
-
-    Raises:
-        ConfigError: a file is no TOML; CRI-O does not start then.
-    """
-    paths = [Path(f"{root}/etc/crio/crio.conf")]
-    paths += sorted(p for p in Path(f"{root}/etc/crio/crio.conf.d").glob("*") if p.is_file())
-    on = False
-    for path in paths:
-        try:
-            data: Mapping[str, Any] = tomllib.loads(path.read_text())
-        except FileNotFoundError:
-            continue
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            where = str(path)[len(root) :]
-            raise ConfigError(f"unable to decode configuration {where}: toml: {error}") from None
-        value = data.get("crio", {}).get("runtime", {}).get("enable_pod_events", on)
-        if not isinstance(value, bool):
-            where = str(path)[len(root) :]
-            raise ConfigError(
-                f"unable to decode configuration {where}: toml: incompatible types: "
-                "enable_pod_events is no boolean"
-            )
-        on = value
-    return on
 
 
 def _path(endpoint: str) -> str:

@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pleg_tui.sim.node_layouts import ConfigError, Home, crio_pod_events
+from pleg_tui.sim.node_config import ConfigError, crio_pod_events
+from pleg_tui.sim.node_layouts import Home
 from pleg_tui.sim.node_options import Fault, NodeOptions
 from pleg_tui.sim.node_proc import Proc
 from pleg_tui.sim.process import python_path
@@ -321,7 +322,12 @@ async def _until_said(fd: int) -> None:
     """Until the other end of a pipe has said something, or is gone."""
     loop = asyncio.get_running_loop()
     heard: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(fd, lambda: heard.done() or heard.set_result(None))
+
+    def hear() -> None:
+        if not heard.done():
+            heard.set_result(None)
+
+    loop.add_reader(fd, hear)
     try:
         await heard
     finally:

@@ -263,7 +263,7 @@ def defaults() -> dict[str, Any]:
         "syncFrequency": "1m0s",
         "fileCheckFrequency": "20s",
         "httpCheckFrequency": "20s",
-        "address": "0.0.0.0",
+        "address": "0.0.0.0",  # noqa: S104 - only shown: it serves on the loopback
         "port": 10250,
         "readOnlyPort": 0,
         "authentication": {

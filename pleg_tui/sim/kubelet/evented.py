@@ -171,8 +171,7 @@ def _text(event: cri.ContainerEventResponse) -> str:
         words.append(f"container_event_type:{kind}")
     words.append(f"created_at:{event.created_at}")
     if event.HasField("pod_sandbox_status"):
-        words.append(
-            f'pod_sandbox_status:{{id:"{event.pod_sandbox_status.id}"  metadata:{{name:"{told.name}"'
-            f'  uid:"{told.uid}"  namespace:"{told.namespace}"}}}}'
-        )
+        uid = f'uid:"{told.uid}"  namespace:"{told.namespace}"'
+        metadata = f'metadata:{{name:"{told.name}"  {uid}}}'
+        words.append(f'pod_sandbox_status:{{id:"{event.pod_sandbox_status.id}"  {metadata}}}')
     return "  ".join(words)

@@ -1,4 +1,4 @@
-"""The gates that a simulated kubelet knows: the kubelet's own of a 1.36.2, as its metrics name them.
+"""The gates that a simulated kubelet knows: the own ones of a 1.36.2, as its metrics say.
 
 Other versions know others; only EventedPLEG is told apart by version (see `traits`).
 """

@@ -10,7 +10,7 @@ import resource
 import signal
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -26,6 +26,7 @@ from pleg_tui.sim.kubelet.generic import GenericPleg
 from pleg_tui.sim.kubelet.http import KubeletServers, Pages
 from pleg_tui.sim.kubelet.klog import Klog
 from pleg_tui.sim.kubelet.metrics import Metrics
+from pleg_tui.sim.kubelet.rounds import Rounds
 from pleg_tui.sim.kubelet.wire import CallError, RuntimeClient
 from pleg_tui.sim.node_options import Fault
 
@@ -98,7 +99,7 @@ class Kubelet:
                 "pleg has yet to be successful]",
             )
             self._start_pleg(generic, client, resolved)
-            self._work(generic, client)
+            self._go(Rounds(client, self._log, self._traits).run())
             self._go(self._settled(generic))
             ready()
             await asyncio.Event().wait()
@@ -163,7 +164,7 @@ class Kubelet:
         """
         endpoint = str(resolved.config["containerRuntimeEndpoint"])
         path = endpoint.removeprefix("unix://")
-        client = RuntimeClient(os.path.realpath(f"{self._job.root}{path}"), self._metrics)
+        client = RuntimeClient(f"{self._job.root}{path}", self._metrics)
         await client.open()
         try:
             await client.call(methods.VERSION, cri.VersionRequest(), cri.VersionResponse)
@@ -232,90 +233,11 @@ class Kubelet:
         self._polls = True
         self._pleg = asyncio.create_task(generic.run(t.RELIST_S))
 
-    def _work(self, generic: GenericPleg, client: RuntimeClient) -> None:
-        """Everything that polls in either mode."""
-        log = self._log
-
-        async def lists(ready: bool, *, counted: bool = True) -> None:
-            sandboxes = cri.PodSandboxFilter()
-            containers = cri.ContainerFilter()
-            if ready:
-                sandboxes.state.state = cri.SANDBOX_READY
-                containers.state.state = cri.CONTAINER_RUNNING
-            await client.call(
-                methods.LIST_POD_SANDBOX,
-                cri.ListPodSandboxRequest(filter=sandboxes),
-                cri.ListPodSandboxResponse,
-            )
-            await client.call(
-                methods.LIST_CONTAINERS,
-                cri.ListContainersRequest(filter=containers),
-                cri.ListContainersResponse,
-                counted=counted,
-            )
-
-        async def version() -> None:
-            await client.call(methods.VERSION, cri.VersionRequest(), cri.VersionResponse)
-
-        async def status() -> None:
-            await client.call(methods.STATUS, cri.StatusRequest(), cri.StatusResponse)
-            await version()
-
-        async def housekeeping() -> None:
-            log.info(4, "kubelet.go:2818", "SyncLoop (housekeeping)")
-            begun = time.monotonic()
-            if self._traits.housekeeping_lists:
-                await lists(True)
-            took = round((time.monotonic() - begun) * 1000)
-            log.info(4, "kubelet.go:2826", "SyncLoop (housekeeping) end", duration=f"{took}ms")
-
-        async def collect() -> None:
-            await lists(False)
-            await client.call(
-                methods.LIST_CONTAINERS,
-                cri.ListContainersRequest(filter=cri.ContainerFilter()),
-                cri.ListContainersResponse,
-            )
-
-        async def rotate_logs() -> None:
-            await client.call(
-                methods.LIST_CONTAINERS,
-                cri.ListContainersRequest(filter=cri.ContainerFilter()),
-                cri.ListContainersResponse,
-                counted=False,
-            )
-
-        async def all_pods() -> None:
-            await lists(False)
-
-        for period, what, work in (
-            (t.HOUSEKEEPING_S, "housekeeping", housekeeping),
-            (t.STATUS_S, "status", status),
-            (t.NODE_STATUS_S, "node status", version),
-            (t.LOG_MANAGER_S, "container log rotation", rotate_logs),
-            (t.CONTAINER_GC_S, "container garbage collection", collect),
-            (t.IMAGE_GC_S, "image garbage collection", all_pods),
-        ):
-            self._go(self._every(period, what, work))
-
     async def _settled(self, generic: GenericPleg) -> None:
         while generic.last_relist is None:  # noqa: ASYNC110 - rare and short
             await asyncio.sleep(0.2)
         await asyncio.sleep(_SYNC_S)
         self._serves = True
-
-    async def _every(self, period_s: float, what: str, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(period_s)
-            try:
-                await work()
-            except CallError as error:
-                if what == "status":
-                    self._log.error(
-                        "kubelet.go:3115", "Container runtime sanity check failed", error
-                    )
-                else:
-                    self._log.error("kubelet.go:1700", f"{what.capitalize()} failed", error)
 
     def _told(self, uid: str, kind: str, object_id: str) -> None:
         """A lifecycle event has reached the main loop."""

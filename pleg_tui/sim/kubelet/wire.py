@@ -235,7 +235,12 @@ async def _ready(fd: int, *, write: bool) -> None:
     add, remove = (
         (loop.add_writer, loop.remove_writer) if write else (loop.add_reader, loop.remove_reader)
     )
-    add(fd, lambda: waiter.done() or waiter.set_result(None))
+
+    def ready() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    add(fd, ready)
     try:
         await waiter
     finally:
