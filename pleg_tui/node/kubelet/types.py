@@ -42,6 +42,8 @@ class Evidence:
     weight: Weight
     mode: Mode | None = None
     """The mode that it speaks for; None: for none."""
+    polls: bool | None = None
+    """Does it say that the kubelet relists every second (True) or does not; None: neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class ConfigFile:
     """config, drop-in or environment."""
     error: str = ""
     """Why it could not be read or understood; empty when it was."""
+    newer: bool = False
+    """It was changed after this kubelet's start: what it says counts from the next start on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +183,11 @@ class KubeletFacts:
     unit_cgroup: str | None = None
     """Its control group as /proc/<pid>/cgroup has it, v2 or the systemd tree; None: unknown."""
     root: str = "/"
-    """Where its file system is seen from here: --root, or /proc/<pid>/root for one in a container."""
+    """Where its file system is seen from here: --root, or its own /proc/<pid>/root."""
     flags: Mapping[str, str] = field(default_factory=dict)
     """The kubelet flags that concern us, without dashes; those of an embedded kubelet too."""
+    next_gate: Gate = Gate(None, "not read")
+    """What EventedPLEG will be when the kubelet starts next, by its flags and files as they are."""
     home: Home = Home()
     figures: PlegFigures = PlegFigures()
     node: NodeFacts = NodeFacts()
@@ -261,3 +267,5 @@ class Look:
     mode_why: str
     figures: PlegFigures
     changes: tuple[Change, ...] = ()
+    full_look_due: bool = False
+    """The cheap look cannot tell: read_kubelet() should look again, and renew() be given that."""
