@@ -59,7 +59,7 @@ class Kind(IntEnum):
     USAGE = 14
     """JSON: {"cpu_ns", "rss", "frames", "bytes", "buffered", "lost"}: the collector's own."""
     REQUEST = 15
-    """JSON, downwards: {"op": "container|sandbox|runtime", "id", "verbose"}."""
+    """JSON, downwards: {"op": "container|sandbox|runtime|listing", "id", "verbose"}."""
 
 
 class Flag(IntEnum):

@@ -176,6 +176,10 @@ class Collector:
         if session is None or not session.connected:
             self._error(frame.ref, object_id, "UNAVAILABLE", "nothing is connected")
             return
+        if op == "listing":
+            with contextlib.suppress(CallFailed):  # the next resync is never far
+                await listing(session.runtime, int(Flag.RESYNC))
+            return
         if op == "container":
             kind, call = Kind.CONTAINER_STATUS, container_request(object_id, verbose)
         elif op == "sandbox":

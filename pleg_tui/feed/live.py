@@ -343,8 +343,7 @@ class LiveFeed:
         told = frame.json()
         asked = self._asked.get(frame.ref)
         if asked is not None and not asked[1].done():
-            words = clean(str(told.get("message", "")), 500)
-            asked[1].set_exception(AskError(f"the runtime said {told.get('code')}: {words}"))
+            asked[1].set_exception(AskError(_refusal(told)))
 
     def _fail_asked(self, why: str) -> None:
         for _, future in self._asked.values():
@@ -389,7 +388,8 @@ class LiveFeed:
         self._tell()
 
     def _look_at_lingering(self) -> None:
-        self._story.look_at_lingering()
+        if self._story.look_at_lingering() and self._process is not None:
+            self._process.request(frames.encode_json(Kind.REQUEST, {"op": "listing"}))
         self._plan()
 
     def _ask_details(self) -> None:
@@ -422,3 +422,13 @@ class LiveFeed:
         self._dirty = True
         if self.on_dirty is not None:
             self.on_dirty()
+
+
+def _refusal(told: dict[str, Any]) -> str:
+    """What an ERROR frame says, as a sentence."""
+    code = str(told.get("code"))
+    if code == "DEADLINE_EXCEEDED":
+        return "the runtime did not answer in time: it may be hung or very busy"
+    if code == "UNAVAILABLE":
+        return "nothing is connected: it can be looked up once the runtime is back"
+    return f"the runtime said {code}: {clean(str(told.get('message', '')), 500)}"

@@ -8,6 +8,8 @@ from pleg_tui.model import Container, ContainerState
 
 LINGER_S = 2.0
 """How often what may have moved on untold is thought of."""
+MANY = 50
+"""More than so many at one time cost the runtime more, one by one, than one listing does."""
 _LINGER_TURNS = (0, 2, 6, 14, 30, 62, 126)
 """In which of those turns it is looked up: ever rarer, for about four minutes."""
 
@@ -60,14 +62,22 @@ class LookUps:
         else:
             self._lingering.pop(object_id, None)
 
-    def look_at_lingering(self) -> None:
+    def look_at_lingering(self) -> bool:
         """Have those looked up whose next step may go untold: call it every LINGER_S seconds.
 
         No runtime announces a start that failed, and CRI-O no sandbox's removal.
+
+        Returns:
+            True when they are so many that a listing should be asked for instead.
         """
+        now: list[str] = []
         for object_id, turn in list(self._lingering.items()):
             self._lingering[object_id] = turn + 1
             if turn in _LINGER_TURNS:
-                self.due.append(object_id)
+                now.append(object_id)
             elif turn > _LINGER_TURNS[-1]:
                 del self._lingering[object_id]
+        if len(now) > MANY:
+            return True
+        self.due.extend(now)
+        return False

@@ -190,9 +190,9 @@ class Story:
         """Forget what was worth a look-up; the next listing finds it again."""
         self._look_ups.postpone()
 
-    def look_at_lingering(self) -> None:
-        """Have those looked up whose next step may go untold: call it every LINGER_S seconds."""
-        self._look_ups.look_at_lingering()
+    def look_at_lingering(self) -> bool:
+        """Have those looked up whose next step may go untold; True: better by a listing."""
+        return self._look_ups.look_at_lingering()
 
     def take(self) -> Told:
         """What there is to tell since the last call."""
