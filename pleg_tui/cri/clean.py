@@ -8,39 +8,72 @@ character, or one that reorders its neighbours.
 from __future__ import annotations
 
 import sys
+import unicodedata
 
 MAX_LENGTH = 4096
 """Characters kept of one string; a label may hold 64 KiB, which no screen shows."""
 
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
-    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10)))
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
-"""Printable by Unicode's word, but unseen: fillers, joiners, variation selectors."""
+"""Printable by Unicode's word, but unseen: fillers, joiners, variation selectors
+(Default_Ignorable_Code_Point, and the blank Braille pattern)."""
+_JOINING = frozenset(
+    map(chr, (*range(0x1160, 0x1200), *range(0xD7B0, 0xD800), *range(0x1F3FB, 0x1F400)))
+)
+"""Vowels and finals of Hangul, which join the initial before them; the skin tones of emoji."""
+MAX_MARKS = 4
+"""Combining marks on one character; no script needs more, and a pile of them grows out of its
+line over its neighbours."""
+_UNSEEN = "\ufffd"
 
 
 def _visible(character: str) -> str:
     if character.isprintable():
-        return "\ufffd" if character in _INVISIBLE else character
+        return _UNSEEN if character in _INVISIBLE else character
     if character.isspace() and ord(character) > 0x9F:
         return " "
     code = ord(character)
     if code < 0x20:
         return "^" + chr(code + 0x40)
-    return "^?" if code == 0x7F else "\ufffd"
+    return "^?" if code == 0x7F else _UNSEEN
+
+
+def _is_mark(character: str) -> bool:
+    """It takes no cell of its own, but stands with the character before it."""
+    return unicodedata.category(character)[0] == "M" or character in _JOINING
+
+
+def _carried(text: str) -> str:
+    """The text with no combining mark that has no character to stand on, nor more than a few."""
+    kept: list[str] = []
+    marks = MAX_MARKS  # what stands before the text is not its own
+    for character in text:
+        if _is_mark(character):
+            marks += 1
+            if marks > MAX_MARKS:
+                character, marks = _UNSEEN, 0
+        else:
+            marks = 0
+        kept.append(character)
+    return "".join(kept)
 
 
 def clean(text: str, limit: int = MAX_LENGTH) -> str:
     """The text on one line, with every character that is not printable made visible, and cut.
 
     Control characters below 0x20 become caret notation (ESC is ^[), exotic spaces become a space,
-    and the rest (C1, bidirectional marks, zero-width and unassigned characters) U+FFFD.
+    and the rest (C1, bidirectional marks, zero-width and unassigned characters) U+FFFD. So do
+    combining marks at the beginning of the text, and those beyond MAX_MARKS on one character.
     """
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isprintable() and (text.isascii() or _INVISIBLE.isdisjoint(text)):
-        return text
-    return "".join(map(_visible, text))
+    if text.isascii():
+        return text if text.isprintable() else "".join(map(_visible, text))
+    if not text.isprintable() or not _INVISIBLE.isdisjoint(text):
+        text = "".join(map(_visible, text))
+    return _carried(text) if any(map(_is_mark, text)) else text
 
 
 def clean_name(text: str) -> str:

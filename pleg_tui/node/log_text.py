@@ -53,7 +53,7 @@ def runs_of(text: str, limit: int = MAX_CHARACTERS) -> tuple[Run, ...]:
     Tabs become spaces up to the next multiple of 8 columns. A text that is longer than the limit is
     cut, and ends in an ellipsis.
     """
-    if text.isprintable() and len(text) <= limit:
+    if text.isascii() and text.isprintable() and len(text) <= limit:
         return (Run(text),) if text else ()
     pieces: list[tuple[str, Style]] = []
     style = PLAIN
