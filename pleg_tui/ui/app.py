@@ -73,6 +73,7 @@ class PlegTui(App[None], inherit_bindings=False):
     TITLE = "pleg-tui"
     ALLOW_SELECT = False
     ENABLE_COMMAND_PALETTE = True
+    DEFAULT_MODE = LIVE.name
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual leaves it unannotated
         (0, "-narrow"),
         (100, "-wide"),
@@ -142,6 +143,7 @@ class PlegTui(App[None], inherit_bindings=False):
         self._second_at: float | None = None
         self._changes_then = 0
         self._away: tuple[float, int] | None = None
+        self.add_mode(LIVE.name, self.get_default_screen)
         for mode in MODES[1:]:
             self.add_mode(mode.name, mode.load)
         for theme in load_themes():
@@ -266,8 +268,7 @@ class PlegTui(App[None], inherit_bindings=False):
     @property
     def mode(self) -> str:
         """The name of the mode that is looked at."""
-        name = self.current_mode
-        return name if any(mode.name == name for mode in MODES[1:]) else LIVE.name
+        return self.current_mode
 
     def mode_bar(self) -> tuple[tuple[str, str, bool], ...]:
         """(key, title, it is looked at) of each mode; nothing where there is no choice."""
@@ -286,7 +287,7 @@ class PlegTui(App[None], inherit_bindings=False):
     async def action_mode(self, name: str) -> None:
         """Look at another mode; what was open in this one stays so."""
         if name != self.mode:
-            await self.switch_mode("_default" if name == LIVE.name else name)
+            await self.switch_mode(name)
 
     async def close_down(self) -> None:
         """End what goes on in the modes."""
