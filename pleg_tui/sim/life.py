@@ -161,6 +161,24 @@ class PodLife:
             world.exit_container(container, code)
         self._later(0.1, 0.4, self._delete_sandbox)
 
+    def evict(self, keep_s: float) -> None:
+        """The kubelet evicts the pod: it is killed without grace, and stays a while as it ended.
+
+        As the runtime tells it: exit 137 for the reason "Error" and a sandbox that is stopped. The
+        word "Evicted" goes to the API server alone (pkg/kubelet/eviction), so it is not here.
+        """
+        if self.deleting:
+            return
+        self.deleting = True
+        for container in self.running:
+            self._setting.world.exit_container(container, 137)
+        self._later(0.1, 0.3, self._stop_evicted)
+        self._later(keep_s, keep_s * 1.2, self._clean_up)
+
+    def _stop_evicted(self) -> None:
+        if self.sandbox is not None:
+            self._setting.world.stop_sandbox(self.sandbox)
+
     # ---- the kubelet's steps ----
 
     def _delete_sandbox(self) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -161,6 +162,9 @@ async def serve(options: NodeOptions, root: str, parent_pid: int) -> int:
         await ended.wait()
     finally:
         await node.stop()
+        if parent_pid:
+            # The parent, which made the folder, may be gone.
+            shutil.rmtree(root, ignore_errors=True)
     return code
 
 

@@ -26,6 +26,8 @@ from pleg_tui.sim.world import World
 _DAY_S = 86_400.0
 _KEEP_JOBS_S = 20.0
 """How long a finished job's pod stays, on a real node's time."""
+_KEEP_EVICTED_S = 25.0
+"""As for jobs; a real one stays until its pod is deleted."""
 
 
 class Node:
@@ -126,6 +128,20 @@ class Node:
             return
         life.oom(self.world.random.choice(limited))
 
+    def evict_one(self) -> None:
+        """The kubelet evicts a pod of a Deployment, for want of memory on the node; another comes.
+
+        What that looks like through the CRI: see PodLife.evict.
+        """
+        life = self.pick()
+        if life is None or life.workload.kind is not Kind.DEPLOYMENT:
+            self.run_job()
+            return
+        self.services.remove(life)
+        life.evict(_KEEP_EVICTED_S)
+        successor = self._make(life.workload)
+        self.world.after(self.world.random.uniform(0.5, 2.0) / self.setting.speed, successor.begin)
+
     def probe_one(self) -> None:
         """An exec probe runs somewhere; nothing changes."""
         life = self.pick()
@@ -221,6 +237,12 @@ def _oom(node: Node) -> None:
     node.every(0.4, 0.9, node.oom_one)
 
 
+def _eviction(node: Node) -> None:
+    node.populate()
+    node.every(2.0, 5.0, node.evict_one)
+    node.every(0.4, 0.9, node.run_job)
+
+
 def _jobs(node: Node) -> None:
     node.populate()
     node.every(0.2, 0.6, node.run_job)
@@ -251,6 +273,11 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("rollout", "one Deployment after the other gets a new revision", _rollout),
         Scenario("crashloop", "containers that crash at start, again and again", _crashloop),
         Scenario("oom", "containers that outgrow their memory limit", _oom),
+        Scenario(
+            "eviction",
+            "the kubelet evicts pods; the CRI tells only that they were killed",
+            _eviction,
+        ),
         Scenario("jobs", "short-lived pods, many of them shorter than a second", _jobs),
         Scenario("storm", "hundreds of changes a second", _storm),
     )
