@@ -76,10 +76,26 @@ def _run(options: Namespace) -> int:
         from pleg_tui.cli import dashboard
 
         return dashboard.run(options, resolved)
+    if command == "compare":
+        from pleg_tui.cli import compare
+
+        return compare.run(options)
     if command == "pods":
         from pleg_tui.cli import pods
 
         return pods.run(options)
+    if command == "check":
+        from pleg_tui.cli import check
+
+        return check.run(options)
+    if command == "switch":
+        from pleg_tui.cli import switch
+
+        return switch.run(options)
+    if command == "rollback":
+        from pleg_tui.cli import rollback
+
+        return rollback.run(options)
     from pleg_tui.cli import events
 
     return events.run(options)

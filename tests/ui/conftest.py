@@ -118,6 +118,7 @@ def opened() -> Opener:
             "endpoint": ENDPOINT, **options,
         }  # fmt: skip
         sampler = chosen.pop("sampler", None) or FakeSampler()
+        prepare = chosen.pop("prepare", None)
         app = PlegTui(
             feed,
             UiOptions(**chosen),
@@ -125,6 +126,7 @@ def opened() -> Opener:
             monotonic=clock.monotonic,
             measure=lambda _pid, _now: Usage(0.8, 71 << 20),
             sampler=lambda: sampler,
+            prepare=prepare,
         )
         async with app.run_test(size=size) as pilot:
             stage = Stage(feed, clock, app, pilot)

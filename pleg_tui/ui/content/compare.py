@@ -139,7 +139,7 @@ def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, running: b
     wide = width >= WIDE
     column = max((inner - _GAP) * 13 // 24, min(64, inner)) if wide else inner
     rest = inner - _GAP - column if wide else inner
-    rows = 7 if height < 30 else 9 if height < 44 else 12
+    rows = 7 if height < 30 else 9 if height < 44 else 11
     verdict = _verdict(report, inner, signs, tag, running)
     table = table_lines(report, column, signs, tag)
     blocks = _blocks(report, rest, rows, signs, tag)
@@ -287,10 +287,8 @@ def _missed(report: Report, width: int, glyphs: Glyphs, tag: str) -> list[Line]:
     if not missed:
         seen = any(told is not None and told.transitions_seen for told in report.lanes.values())
         text = "nothing: each lane saw all that happened while it was on"
-        return [
-            heading("Missed", "", tag, width),
-            (Part(text if seen else "nothing has happened yet", "dim"),),
-        ]
+        says = text if seen else "nothing has happened yet"
+        return [heading("Missed", "", tag, width), *wrap_words(says, width, "dim")]
     lines = [heading("Missed", count(len(missed), "change"), tag, width)]
     for each in missed[:_MOST_MISSED]:
         lines.append(missed_line(each, width, glyphs))
@@ -349,8 +347,8 @@ def _projection(report: Report, width: int, signs: Signs, tag: str) -> list[Line
     told = report.projection
     lines = [heading("Projected, not measured", "ms/s, runtime and client", tag, width)]
     if told is None:
-        return [*lines, (Part("not yet: it needs the measured cost of a relist and of an event",
-                              "dim"),)]  # fmt: skip
+        why = "not yet: it needs the measured cost of a relist and of an event"
+        return lines + wrap_words(why, width, "dim")
     units = [
         f"{name} {figure(cost)} ms" if cost is not None else f"{name} unknown"
         for name, cost in (("a relist", told.relist_ms), ("an event", told.event_ms))

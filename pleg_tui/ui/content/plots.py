@@ -105,7 +105,7 @@ def figure(value: float) -> str:
 
 def tick(value: float) -> str:
     """An end of an axis: as few figures as it has."""
-    return f"{value:,.6g}" if abs(value) >= 1 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def interval_bar(
