@@ -66,6 +66,7 @@ def figures_without_metrics(why: str, log: LogFacts) -> PlegFigures:
 
 
 def with_flags(settings: Settings, flags: Flags, arguments: Arguments) -> Settings:
+    """The gates of the files with those of the command line over them."""
     if arguments.doubt:
         settings = settings.doubted(arguments.doubt)
     if flags.problem:
@@ -89,6 +90,7 @@ def running_gate(
 
 
 def gate_evidence(gate: Gate, told: Told, log: LogFacts) -> Evidence:
+    """What the gate says of the mode, told by whoever decided it."""
     if told.first is not None and told.first.gate is not None:
         source = "metrics"
     elif told.configz.gates is not None:
@@ -106,6 +108,7 @@ def gate_evidence(gate: Gate, told: Told, log: LogFacts) -> Evidence:
 
 
 def endpoint(told: Told, config: ReadConfig, flags: Flags, process: KubeletProcess | None) -> Fact:
+    """The runtime that the kubelet talks to."""
     flagged = flags.values.get("container-runtime-endpoint")
     if flagged:
         return Fact(clean(flagged), "--container-runtime-endpoint")
@@ -127,6 +130,7 @@ def endpoint(told: Told, config: ReadConfig, flags: Flags, process: KubeletProce
 
 
 def plain_config(told: Told, config: ReadConfig) -> Mapping[str, object]:
+    """The configuration that it runs with where it told it, else that of its files."""
     plain = shown(dict(told.configz.config))
     return plain if isinstance(plain, dict) and plain else config.merged
 
@@ -141,6 +145,7 @@ def harmless(argument: str) -> str:
 def remedies_for(
     mode: Mode, server: KubeletServer, told: Told, options: KubeletOptions
 ) -> tuple[str, ...]:
+    """What would let us know more."""
     found: Sequence[str] = server.door.remedies
     more: list[str] = []
     if mode is Mode.UNKNOWN and told.first is None and not options.log_file:

@@ -98,12 +98,16 @@ def read_log_file(path: str, pids: frozenset[int], *, mixed: bool = False) -> Lo
         return LogFacts(why=f"{clean(path)} {why(error)}")
     finally:
         os.close(fd)
+    # The last line may be only half written: whoever follows begins with it.
+    end = status.st_size - (len(parts[-1]) - parts[-1].rfind(b"\n") - 1)
     lines: list[Line] = []
     for number, part in enumerate(parts):
-        texts = part.decode("utf-8", "replace").split("\n")
         # Where the middle is left out, the lines at the cut are only pieces of lines.
-        texts = texts[1:] if number else texts[: -1 if len(parts) > 1 else None]
-        lines += [_line(text, mixed) for text in texts if text]
+        if number:
+            part = part[part.find(b"\n") + 1 :]
+        elif len(parts) > 1:
+            part = part[: part.rfind(b"\n") + 1]
+        lines += split_lines(part, mixed=mixed)
     kept = of_this_kubelet(lines, pids)
     if not kept:
         who = f" of process {min(pids)}" if pids else ""
@@ -111,7 +115,27 @@ def read_log_file(path: str, pids: frozenset[int], *, mixed: bool = False) -> Lo
     cut = ""
     if len(parts) > 1:
         cut = f"of {status.st_size >> 20} MiB only the first {HEAD >> 20} and last {TAIL >> 20}"
-    return replace(digest(kept), source=clean(path), why=cut and f"{cut} were read")
+    return replace(
+        digest(kept),
+        source=clean(path),
+        why=cut and f"{cut} were read",
+        read=(time.time(), end),
+    )
+
+
+def mixed_name(path: str) -> bool:
+    """Whether a file of this name holds the lines of many programs."""
+    return path.endswith(_MIXED)
+
+
+def split_lines(data: bytes, *, mixed: bool = False) -> list[Line]:
+    """The lines of a piece of a log; pure."""
+    return [_line(text, mixed) for text in data.decode("utf-8", "replace").split("\n") if text]
+
+
+def journal_since(root: str, process: KubeletProcess, since: float, timeout_s: float) -> LogFacts:
+    """What a kubelet has logged to the journal since then, seconds since the epoch."""
+    return _read_journal(root, replace(process, started_at=since + 1), timeout_s)
 
 
 def _line(text: str, mixed: bool) -> Line:
@@ -138,10 +162,13 @@ def _read_journal(root: str, process: KubeletProcess, timeout_s: float) -> LogFa
         command.append(f"--since=@{int(process.started_at) - 1}")
     else:
         command.append("--boot")
+    asked = time.time()
     tail, reason = _run([*command, f"--lines={_TAIL_LINES}"], TAIL * 2, timeout_s)
     if reason:
         return LogFacts(why=f"the journal cannot be read: {reason}")
+    after = (process.started_at or 1.0) - 1
     lines = [_journal_line(text) for text in tail.split("\n") if text]
+    lines = [line for line in lines if line.at is None or line.at > after]  # --since has seconds
     if not lines:
         return LogFacts(why=f"the journal has no line of process {process.pid}")
     cut = ""
@@ -152,7 +179,12 @@ def _read_journal(root: str, process: KubeletProcess, timeout_s: float) -> LogFa
         lines = [line for line in first if line.text not in known] + lines
         cut = f"only the first {_HEAD_LINES} and last {_TAIL_LINES} lines were read"
     kept = of_this_kubelet(lines, frozenset(), whole=True)
-    return replace(digest(kept), source=f"the journal of process {process.pid}", why=cut)
+    return replace(
+        digest(kept),
+        source=f"the journal of process {process.pid}",
+        why=cut,
+        read=(asked, 0),
+    )
 
 
 def _journal_line(text: str) -> Line:

@@ -82,6 +82,8 @@ class LogFacts:
     unhealthy: int = 0
     unhealthy_says: str = ""
     last_at: float | None = None
+    read: tuple[float, int] = (0.0, 0)
+    """When it was read, seconds since the epoch, and up to which byte where it is a file."""
 
 
 def parse_line(text: str) -> Line:

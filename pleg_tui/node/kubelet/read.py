@@ -143,6 +143,8 @@ class _Look:
             home=home,
             figures=self._figures(told, log, server, process, cpu),
             node=node,
+            log_source=log.source,
+            log_read=log.read,
             remedies=remedies_for(found.mode, server, told, options),
         )
 

@@ -191,6 +191,10 @@ class KubeletFacts:
     home: Home = Home()
     figures: PlegFigures = PlegFigures()
     node: NodeFacts = NodeFacts()
+    log_source: str = ""
+    """The file (as seen from here) or journal that its log was read from; empty: none was."""
+    log_read: tuple[float, int] = (0.0, 0)
+    """When its log was read, seconds since the epoch, and up to which byte where it is a file."""
     remedies: tuple[str, ...] = ()
     """What would let us know more: rights to grant, options to give; a sentence or snippet each."""
 
