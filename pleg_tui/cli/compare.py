@@ -114,6 +114,7 @@ async def _measure(found: connect.Target, plan: Plan) -> tuple[Report | None, in
         loop.add_signal_handler(number, end, number)
     line = ProgressLine()
     try:
+        await _answers(found)
         experiment = await prepare(found.settings, plan)
         experiment.on_change = lambda: line.show(experiment)
         ticking = loop.create_task(_tick(experiment, line))
@@ -130,6 +131,21 @@ async def _measure(found: connect.Target, plan: Plan) -> tuple[Report | None, in
             raise
         return None, 128 + caught[0]
     return report, 128 + caught[0] if caught else GOOD
+
+
+async def _answers(found: connect.Target) -> None:
+    """See that it is a CRI that answers at all.
+
+    Raises:
+        NoRuntimeError: it is none, or does not.
+    """
+    feed = connect.make_feed(found.settings)
+    watch = connect.Watch(feed)
+    await feed.start()
+    try:
+        await watch.first_listing(found.timeout_s)
+    finally:
+        await feed.stop()
 
 
 async def _tick(experiment: Experiment, line: ProgressLine) -> None:

@@ -105,7 +105,6 @@ def _table(report: Report, tag: str) -> list[str]:
         told = [report.lanes.get(lane) for lane in _LANES]
         rows.append((name, *(tell(each) if each else "unavailable" for each in told)))
 
-    row("source", lambda lane: lane.source or _NONE)
     row("runtime's daemon, CPU", lambda lane: _effect(lane.runtime_cpu_ms_per_s))
     row("its shims, CPU", lambda lane: _effect(lane.shims_cpu_ms_per_s))
     if any(told and told.kubelet_cpu_ms_per_s for told in report.lanes.values()):
@@ -121,7 +120,13 @@ def _table(report: Report, tag: str) -> list[str]:
     row("changes seen", lambda lane: f"{lane.transitions_seen:,}")
     row("changes missed", lambda lane: f"{lane.transitions_missed:,}")
     title = f"WHAT EACH COSTS AND SEES{tag} (effects with their 95 % intervals)"
-    return [title, *align(rows), "* this program's client, not the kubelet"]
+    sources = [
+        line
+        for lane in _LANES
+        if (each := report.lanes.get(lane)) and each.source
+        for line in _folded(f"{lane.value}: {each.source}")
+    ]
+    return [title, *sources, *align(rows), "* this program's client, not the kubelet"]
 
 
 def _missed(report: Report, tag: str, now_ns: int) -> list[str]:

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from pleg_tui.cri.clean import clean
-from pleg_tui.feed.types import Feed, Health, Settings
+from pleg_tui.feed.types import Delta, Feed, Health, Settings
 from pleg_tui.ui import signals
 from pleg_tui.ui.clipboard import TooLongError, copy_sequence
 from pleg_tui.ui.content.bars import SOURCES, Usage
@@ -130,6 +130,8 @@ class PlegTui(App[None], inherit_bindings=False):
         """What goes on in modes that are not looked at, by the mode's name, in few words."""
         self.closers: list[Callable[[], Awaitable[None]]] = []
         """What is to be ended in order before the program ends."""
+        self.hearers: list[Callable[[Delta], None]] = []
+        """Who is to be told of all that the feed says, whatever is looked at."""
         self.lent = False
         """Another program has the terminal for a while."""
         self.prepare = prepare or self._prepare
@@ -212,6 +214,8 @@ class PlegTui(App[None], inherit_bindings=False):
         self.health = self.feed.health
         self._changes += len(delta.transitions) or len(delta.events)
         self.live.apply(delta)
+        for hear in self.hearers:
+            hear(delta)
         page = self.screen
         if page is not self.live and isinstance(page, PlegScreen):
             page.apply(delta)

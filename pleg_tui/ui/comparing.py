@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from pleg_tui.compare.types import Experiment, NotMeasurable, Plan, Progress, Report
+from pleg_tui.model import LifecycleEvent
 
 Prepare = Callable[[Plan], Awaitable[Experiment]]
 """From a plan to an experiment that can run here; raises NotMeasurable."""
@@ -73,6 +74,12 @@ class Comparing:
             self.stopping = False
             self._task = asyncio.get_running_loop().create_task(self._run(plan))
 
+    def hear(self, events: Sequence[LifecycleEvent]) -> None:
+        """What the live view saw happen: the lanes' own sightings are held against it."""
+        observe = getattr(self._experiment, "observe", None)
+        if events and self.running and observe is not None:
+            observe(events)
+
     def stop(self) -> None:
         """Let it end now; what there is stays."""
         task = self._task
@@ -105,6 +112,8 @@ class Comparing:
             self._preparing = False
             self._experiment, self._report = experiment, None
             experiment.on_change = self._tell
+            if observe := getattr(experiment, "observe", None):
+                observe(())  # from the first block on, or changes would not count alike in all
             self._tell()
             self._report = await experiment.run()
         except NotMeasurable as error:

@@ -85,6 +85,7 @@ class Compare(ModeScreen):
     def on_mount(self) -> None:
         """Ask the runtime what can be measured here."""
         self.tui.closers.append(self.comparing.close)
+        self.tui.hearers.append(lambda delta: self.comparing.hear(delta.events))
         self._show(setup=True)
         self.run_worker(self._look(), exclusive=True, exit_on_error=True)
 
