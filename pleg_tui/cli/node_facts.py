@@ -19,11 +19,11 @@ from pleg_tui.cli.errors import NoRuntimeError, UsageError, say
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
 from pleg_tui.feed.types import SourceChoice
+from pleg_tui.migrate.changes import targets
 from pleg_tui.migrate.facts import Facts, Machine, PodsSeen, RuntimeSeen, pods_seen, runtime_seen
 from pleg_tui.migrate.files import NodeFiles
 from pleg_tui.migrate.hands import systemd_runs
 from pleg_tui.migrate.journal import Journal, JournalError, unfinished
-from pleg_tui.migrate.plan import targets
 from pleg_tui.node.kubelet.read import read_kubelet
 from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions
 from pleg_tui.node.runtime_config import Setting, read_runtime_config

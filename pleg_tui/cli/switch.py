@@ -15,11 +15,12 @@ from pleg_tui.cli.table import align
 from pleg_tui.cri import traits
 from pleg_tui.cri.clean import clean
 from pleg_tui.migrate import apply as applying
+from pleg_tui.migrate.changes import FileChange
 from pleg_tui.migrate.facts import Facts
 from pleg_tui.migrate.hands import SystemHands
 from pleg_tui.migrate.journal import JournalError, Record, Stage
 from pleg_tui.migrate.measure import Usage, measure
-from pleg_tui.migrate.plan import FileChange, Plan, Refused, Restart, diff, expected, plan
+from pleg_tui.migrate.plan import Plan, Refused, Restart, diff, expected, plan
 from pleg_tui.migrate.rollback import UndoFailed
 from pleg_tui.node.kubelet.process import find_kubelet
 from pleg_tui.node.runtime_config import find_runtime

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 
 from pleg_tui.cri.clean import clean
+from pleg_tui.migrate.changes import FileChange
 from pleg_tui.migrate.files import (
     FileRefused,
     NodeFiles,
@@ -20,7 +21,7 @@ from pleg_tui.migrate.files import (
 )
 from pleg_tui.migrate.hands import Hands, HandsError, Verdict
 from pleg_tui.migrate.journal import Entry, Journal, JournalError, Record, Stage
-from pleg_tui.migrate.plan import FileChange, Plan, Tell
+from pleg_tui.migrate.plan import Plan, Tell
 from pleg_tui.migrate.rollback import undo_record
 from pleg_tui.migrate.signals import steadfast
 from pleg_tui.node.kubelet.types import Mode

@@ -160,7 +160,7 @@ def _json_edit(text: str, wanted: dict[str, Any]) -> str:
     edited = json.dumps(
         _ordered(json.loads(text), wanted),
         indent=indent,
-        ensure_ascii=False,
+        ensure_ascii=text.isascii(),
         separators=None if indent or ": " in text else (",", ":"),
     )
     return edited + text[len(text.rstrip()) :]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pleg_tui.cri.clean import clean
+from pleg_tui.migrate.changes import FileChange
 from pleg_tui.migrate.files import (
     FileRefused,
     NodeFiles,
@@ -21,7 +22,7 @@ from pleg_tui.migrate.files import (
 )
 from pleg_tui.migrate.hands import Hands, HandsError
 from pleg_tui.migrate.journal import Entry, Journal, JournalError, Record, Stage
-from pleg_tui.migrate.plan import FileChange, Restart, Tell
+from pleg_tui.migrate.plan import Restart, Tell
 from pleg_tui.migrate.signals import deaf
 
 
