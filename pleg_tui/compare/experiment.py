@@ -12,6 +12,7 @@ from pleg_tui.collector.lane_options import LaneOptions, Work
 from pleg_tui.compare import report as reports
 from pleg_tui.compare import tally
 from pleg_tui.compare.block_run import BlockRun
+from pleg_tui.compare.kubelet_beside import BesideLook, between
 from pleg_tui.compare.lane_process import LaneError, LaneProcess, Told, end
 from pleg_tui.compare.meters import Meters
 from pleg_tui.compare.schedule import schedule
@@ -60,7 +61,10 @@ class Setting:
     beside: str = ""
     """What else of this program follows the runtime meanwhile."""
     notes: tuple[str, ...] = ()
-    kubelet: KubeletBeside = field(default_factory=KubeletBeside)
+    kubelet: BesideLook = field(default_factory=lambda: BesideLook(None, KubeletBeside()))
+    """The node's real kubelet, before."""
+    look_again: Callable[[], BesideLook] | None = None
+    """The same afterwards; blocking."""
 
 
 class SideBySide:
@@ -87,6 +91,7 @@ class SideBySide:
         self._progress = Progress("starting", 0, len(self._arms), None, 0.0, self._planned_s)
         self._begun = 0.0
         self._started_at = 0
+        self._kubelet = setting.kubelet.beside
         self._ends = 0.0
         self._size = (0, 0)
         self._report: Report | None = None
@@ -151,6 +156,10 @@ class SideBySide:
         try:
             await self._start()
             await self._measure()
+            self._step("finishing")
+            if self._setting.look_again is not None and self._setting.kubelet.pid is not None:
+                after = await asyncio.to_thread(self._setting.look_again)
+                self._kubelet = between(self._setting.kubelet, after)
         finally:
             self._step("finishing")
             await end(list(self._lanes.values()))
@@ -350,7 +359,7 @@ class SideBySide:
             available=available,
             reason=self._reason,
             sources=setting.sources,
-            kubelet=tally.kubelet(setting.kubelet, told),
+            kubelet=tally.kubelet(self._kubelet, told),
             reference=tuple(self._reference),
             watches=[watch for run in self._runs for watch in run.watches()],
             counted_throughout=self._observed,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 
 from pleg_tui.collector.lane_options import LaneOptions, Work
 from pleg_tui.compare import schedule
 from pleg_tui.compare.experiment import Setting, SideBySide
+from pleg_tui.compare.kubelet_beside import look
 from pleg_tui.compare.lane_process import LaneError, who
 from pleg_tui.compare.meters import Meters
-from pleg_tui.compare.types import KubeletBeside, Lane, NotMeasurable, Plan
+from pleg_tui.compare.types import Lane, NotMeasurable, Plan
 from pleg_tui.cri.traits import NAMES, Traits, traits
 from pleg_tui.feed.types import Settings
+from pleg_tui.node.kubelet.types import KubeletOptions
 
 LONGEST_BLOCK_S = 60.0
 """A CRI event stream of ours lives no longer: the server lets go of it after that."""
@@ -21,7 +24,9 @@ NEWEST = (1, 36)
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,4})(?:[.+~-].*)?", re.DOTALL)
 
 
-async def prepare(settings: Settings, plan: Plan, *, beside: str = "") -> SideBySide:
+async def prepare(
+    settings: Settings, plan: Plan, *, beside: str = "", kubelet: KubeletOptions | None = None
+) -> SideBySide:
     """Ask the runtime who it is, decide what each lane does, and find the processes to measure.
 
     Call it in the main thread's loop: the lanes' processes die with that thread. Nothing of it is
@@ -34,6 +39,7 @@ async def prepare(settings: Settings, plan: Plan, *, beside: str = "") -> SideBy
         plan: what was asked for.
         beside: what of this program follows the same runtime all the while, such as "the
             dashboard's live view (containerd's own events)"; empty for nothing.
+        kubelet: how the admin lets us look at this node's kubelet.
 
     Raises:
         NotMeasurable: it cannot be made here.
@@ -52,8 +58,9 @@ async def prepare(settings: Settings, plan: Plan, *, beside: str = "") -> SideBy
     except LaneError as error:
         raise NotMeasurable(str(error)) from None
     known = traits(name, version)
-    kubelet, kubelet_pid = await asyncio.to_thread(_kubelet, settings.root)
-    wanted = plan.kubelet_version or kubelet.version
+    looking = partial(look, settings.root, settings.endpoint, kubelet, simulated=known.simulated)
+    before = await asyncio.to_thread(looking)
+    wanted = plan.kubelet_version or before.beside.version
     second_listing, told = relist_of(wanted, asked_for=bool(plan.kubelet_version))
     polling = LaneOptions(
         settings.endpoint,
@@ -75,7 +82,7 @@ async def prepare(settings: Settings, plan: Plan, *, beside: str = "") -> SideBy
         sources = dict.fromkeys(Lane, sources[plan.same] + " (both lanes do the same)")
         reason = ""
     schedule.schedule(plan, lanes)
-    meters = await asyncio.to_thread(Meters, settings.endpoint, settings.root, name, kubelet_pid)
+    meters = await asyncio.to_thread(Meters, settings.endpoint, settings.root, name, before.pid)
     title = NAMES.get(known.name, name)
     notes: tuple[str, ...] = ()
     if meters.found.pids and "tick" in meters.how:
@@ -89,7 +96,8 @@ async def prepare(settings: Settings, plan: Plan, *, beside: str = "") -> SideBy
         reason=reason,
         beside=beside,
         notes=notes,
-        kubelet=kubelet,
+        kubelet=before,
+        look_again=looking,
     )
     return SideBySide(setting, meters)
 
@@ -133,19 +141,3 @@ def events_of(known: Traits) -> tuple[Work | None, str, str]:
         "docker": "containerd 2.1 or CRI-O 1.33 and newer have them",
     }.get(known.name, "containerd 2.1 or CRI-O 1.33 and newer are known to have safe ones")
     return None, "", f"{known.cri_events_why}: {remedy}"
-
-
-def _kubelet(root: str) -> tuple[KubeletBeside, int | None]:
-    """What can quickly be known of this node's kubelet, and its process; blocking."""
-    from pleg_tui.node.kubelet.process import find_kubelet
-
-    search = find_kubelet(root)
-    if search.chosen is None:
-        return KubeletBeside(why=search.why), None
-    if search.chosen.embedded:
-        why = (
-            f"the kubelet is inside {search.chosen.embedded}, whose process does much else, so "
-            "its CPU is not told"
-        )
-        return KubeletBeside(source=f"process {search.chosen.pid}", why=why), None
-    return KubeletBeside(source=f"process {search.chosen.pid}"), search.chosen.pid
