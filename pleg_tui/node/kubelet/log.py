@@ -175,8 +175,8 @@ def _read_journal(root: str, process: KubeletProcess, timeout_s: float) -> LogFa
     if len(lines) >= _TAIL_LINES:
         head, _ = _run(command, HEAD, timeout_s)
         first = [_journal_line(text) for text in head.split("\n")[:_HEAD_LINES] if text]
-        known = {line.text for line in lines}
-        lines = [line for line in first if line.text not in known] + lines
+        known = set(lines)
+        lines = [line for line in first if line not in known] + lines
         cut = f"only the first {_HEAD_LINES} and last {_TAIL_LINES} lines were read"
     kept = of_this_kubelet(lines, frozenset(), whole=True)
     return replace(

@@ -19,12 +19,20 @@ MAX_LINE = 8192
 RETRIES = 5
 """eventedPlegMaxStreamRetries: the count is never set back, so errors long apart count too."""
 
-_KLOG = re.compile(r"\b([IWEF])(\d\d)(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?) +(\d+) ")
-_GATES_NEW = re.compile(r'"?Updated"? featureGates="?(\{[^}]*\})')
-_GATES_OLD = re.compile(r"feature gates: &?\{map\[([^\]]*)\]")
-_VERSION = re.compile(r'"?Kubelet version"? kubeletVersion="?(v?\d[\w.+-]*)')
-_K3S_FLAGS = re.compile(r'msg="Running kubelet (.*?)"\s*$')
-_FLAG_V = re.compile(r'FLAG: --v="(\d+)"')
+_KLOG = re.compile(
+    r"(?:^|^\S[^\]]{0,200} [\w.-]+\[\d+\]: )"
+    r"[IWEF](\d\d)(\d\d) (\d\d):(\d\d):(\d\d(?:\.\d+)?) +(\d+) [\w.-]+:\d+\] "
+)
+"""klog's header, at the line's start or behind that of syslog or the journal; nowhere else, for
+what follows may be a pod's own text."""
+_LOGRUS = re.compile(
+    r'(?:^|^\S[^\]]{0,200} k3s\[\d+\]: )time="[^"]*" level=\w+ (?=msg="Running kubelet )'
+)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_GATES_NEW = re.compile(r'^ ?featureGates="?(\{[^}]*\})')
+_GATES_OLD = re.compile(r"^feature gates: &?\{map\[([^\]]*)\]")
+_VERSION = re.compile(r'^ ?kubeletVersion="?(v?\d[\w.+-]*)')
+_FLAG_V = re.compile(r'^FLAG: --v="(\d+)"')
 
 _STREAM_ERRORS = (
     "GetContainerEvents failed to get streaming client",
@@ -49,7 +57,10 @@ _STARTING = "pleg has yet to be successful"
 class Line:
     """One line, taken apart."""
 
-    text: str
+    message: str
+    """What the kubelet itself says; pods' texts are never in it."""
+    values: str
+    """What follows it: `key=value` pairs, in which anything may stand."""
     at: float | None
     """Seconds on a clock that all lines share: since the epoch, or since new year; None: none."""
     pid: int | None
@@ -87,17 +98,31 @@ class LogFacts:
 
 
 def parse_line(text: str) -> Line:
-    """A line of klog, of klog behind a syslog or journal prefix, or of JSON logging."""
+    """A line of klog, of klog behind a syslog or journal prefix, or of JSON logging.
+
+    Every other line has no message: it is the rest of a long value, which may be a pod's.
+    """
     text = text[:MAX_LINE]
-    found = _KLOG.search(text[:400])
+    found = _KLOG.match(text)
     if found is not None:
-        month, day, hour, minute = (int(found[i]) for i in range(2, 6))
+        month, day, hour, minute = (int(found[i]) for i in range(1, 5))
         # Only differences count, and a kubelet's log lines are compared within one start.
-        at = ((month * 31 + day) * 24 + hour) * 3600.0 + minute * 60 + float(found[6])
-        return Line(text, at, int(found[7]))
+        at = ((month * 31 + day) * 24 + hour) * 3600.0 + minute * 60 + float(found[5])
+        message, values = _parted(text[found.end() :])
+        return Line(message, values, at, int(found[6]))
     if text.startswith("{"):
         return _json_line(text)
-    return Line(text, None, None)
+    found = _LOGRUS.match(text)
+    if found is not None:
+        message, values = _parted(text[found.end() + 4 :])
+        return Line(message, values, None, None)
+    return Line("", "", None, None)
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The message and what follows it; without quotes it is all message, as klog.Infof writes."""
+    found = _QUOTED.match(text)
+    return (found[1], text[found.end() :]) if found else (text, "")
 
 
 def of_this_kubelet(
@@ -120,7 +145,7 @@ def of_this_kubelet(
         kept = [line for line in kept if line.pid is None or line.pid in pids]
         if not any(line.pid is not None for line in kept):
             return []
-    starts = [i for i, line in enumerate(kept) if _VERSION.search(line.text)]
+    starts = [i for i, line in enumerate(kept) if line.message == "Kubelet version"]
     if not starts:
         return kept
     first = starts[-1]
@@ -148,35 +173,37 @@ def digest(lines: Iterable[Line]) -> LogFacts:
     relists: list[float] = []
     last_at: float | None = None
     for line in lines:
-        text = line.text
+        message, values = line.message, line.values
         count += 1
         last_at = line.at if line.at is not None else last_at
-        if "feature" in text:
-            gates = _gates(text) or gates
-        if "Kubelet version" in text and (found := _VERSION.search(text)):
-            version = found[1].removeprefix("v")
-        elif "Running kubelet" in text and (found := _K3S_FLAGS.search(text)):
-            arguments = tuple(found[1].split())
-        elif found := _FLAG_V.search(text):
+        if message in ("Updated", "updated") or message.startswith("feature gates: "):
+            told = _gates(message, values)
+            gates = gates if told is None else told
+        elif message == "Kubelet version":
+            found = _VERSION.match(values)
+            version = found[1].removeprefix("v") if found else version
+        elif message.startswith("Running kubelet "):
+            arguments = tuple(message.split()[2:])
+        elif found := _FLAG_V.match(message):
             verbosity = int(found[1])
-        elif any(mark in text for mark in _STREAM_ERRORS):
+        elif message.startswith(_STREAM_ERRORS):
             errors += 1
             if line.at is not None:
                 error_times.append(line.at)
-        elif _FELL_BACK in text:
+        elif message.startswith(_FELL_BACK):
             fell_back = True
-        elif _FAST_PATH_OFF in text:
+        elif _FAST_PATH_OFF in message:
             fast_path_off = True
-        elif any(mark in text for mark in _RECEIVED):
+        elif message.startswith(_RECEIVED):
             events += 1
-        elif _RELISTING in text:
+        elif message.startswith(_RELISTING):
             if line.at is not None:
                 relists.append(line.at)
-        elif any(mark in text for mark in _DISCARDS):
+        elif any(mark in message for mark in _DISCARDS):
             discards += 1
-        elif _SKIPPING in text and _UNHEALTHY in text and _STARTING not in text:
+        elif message == _SKIPPING and _UNHEALTHY in values and _STARTING not in values:
             unhealthy += 1
-            unhealthy_says = clean(text[text.index(_UNHEALTHY) :].split('"')[0], 300)
+            unhealthy_says = clean(values[values.index(_UNHEALTHY) :].split('"')[0], 300)
     return LogFacts(
         lines=count,
         gates=gates,
@@ -202,11 +229,11 @@ def _burst(times: list[float]) -> bool:
     )
 
 
-def _gates(text: str) -> Mapping[str, bool] | None:
-    found = _GATES_NEW.search(text)
+def _gates(message: str, values: str) -> Mapping[str, bool] | None:
+    found = _GATES_NEW.match(values)
     if found is not None:
         return _json_gates(found[1].replace('\\"', '"'))
-    found = _GATES_OLD.search(text)
+    found = _GATES_OLD.match(message)
     if found is None:
         return None
     pairs = (word.partition(":") for word in found[1].split())
@@ -228,15 +255,13 @@ def _json_line(text: str) -> Line:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return Line(text, None, None)
-    if not isinstance(value, dict):
-        return Line(text, None, None)
+        return Line("", "", None, None)
+    if not isinstance(value, dict) or not isinstance(value.get("msg"), str):
+        return Line("", "", None, None)
     ts = value.get("ts")
     at = ts / 1000 if isinstance(ts, int | float) and not isinstance(ts, bool) else None
-    pieces = [f'"{value.get("msg", "")}"']
+    pieces = []
     for key, item in value.items():
-        if key not in ("ts", "caller", "msg", "v"):
-            shown = json.dumps(item) if isinstance(item, dict | list) else item
-            quoted = f'"{shown}"' if isinstance(item, str) else shown
-            pieces.append(f"{key}={quoted}")
-    return Line(" ".join(map(str, pieces)), at, None)
+        if key not in ("ts", "caller", "msg", "v", "logger"):
+            pieces.append(f"{key}={json.dumps(item)}")
+    return Line(value["msg"], " ".join(pieces), at, None)

@@ -7,7 +7,7 @@ import stat
 import time
 
 from pleg_tui.node.kubelet.log import journal_since, mixed_name, split_lines, standard_error
-from pleg_tui.node.kubelet.log_lines import LogFacts, digest
+from pleg_tui.node.kubelet.log_lines import LogFacts, digest, of_this_kubelet
 from pleg_tui.node.kubelet.process import KubeletProcess
 
 _MAX = 2 << 20
@@ -84,8 +84,7 @@ class LogTail:
         whole = data[: data.rfind(b"\n") + 1]
         self._offset = start + len(whole)
         lines = split_lines(whole, mixed=mixed_name(self._path))
-        pids = self._process.inner_pids
-        return digest(line for line in lines if line.pid is None or line.pid in pids)
+        return digest(of_this_kubelet(lines, self._process.inner_pids))
 
 
 def source_file(source: str) -> str:
