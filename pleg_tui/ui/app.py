@@ -190,6 +190,12 @@ class PlegTui(App[None], inherit_bindings=False):
         """The Live screen."""
         return self.live
 
+    async def on_event(self, event: events.Event) -> None:
+        """A key closes the hint first: one that is bound goes to nobody else."""
+        if isinstance(event, events.Key):
+            self.live.key_pressed()
+        await super().on_event(event)
+
     # -- the feed
 
     async def on_mount(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pleg_tui.model import Container, ContainerState, Pod, Sandbox, SandboxState
 from pleg_tui.ui.content.lines import Line, Part
-from pleg_tui.ui.content.status import Tone, container_change, container_status, why
+from pleg_tui.ui.content.status import Tone, container_change, status_in, why
 from pleg_tui.ui.content.text import SECOND, age, fit, tidy, width_of
 
 Value = tuple[str, str]
@@ -52,7 +52,7 @@ def container_sections(
     same = [c for c in pod.containers if c.name == container.name]
     place = next((i for i, c in enumerate(same) if c.id == container.id), len(same))
     older = same[place + 1 :]
-    state = container_status(container, now, previous=older[0] if older else None)
+    state = status_in(pod, container, now)
     status = _mapping(answer, "status")
     image = _text(_mapping(status, "image").get("image")) or container.image
     sections: list[Section] = [
@@ -129,10 +129,15 @@ def pod_sections(pod: Pod, answer: Mapping[str, Any] | None, now: int) -> list[S
         head.append(("sandbox", ("not known", "warn")))
         sections.append(("Ids", [("pod uid", (pod.uid, ""))]))
     rows = []
+    newest = {container.id for container in pod.current}
     for container in pod.containers:
-        state = container_status(container, now)
+        state = status_in(pod, container, now)
         change = container_change(container)
-        rows.append((container.name, (f"{state.word}  {change.text}", state.tone.value)))
+        text = f"{state.word}  {change.text}" if change.text != state.word else state.word
+        if change.at:
+            text += f", {age(now - change.at)} ago"
+        older = "" if container.id in newest else f" (attempt {container.attempt})"
+        rows.append((container.name + older, (text, state.tone.value)))
     sections.append(("Containers", rows))
     earlier = [
         (f"attempt {s.attempt}", (f"{s.state.name.lower()}  {s.id}", "dim"))

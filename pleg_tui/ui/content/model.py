@@ -230,6 +230,11 @@ class RowModel:
         gone = (self._entries[uid].gone_at + GONE_STAYS for uid in self._gone)
         return min((*gone, *self._due.values()), default=0)
 
+    def shown_of(self, uid: str) -> list[Container]:
+        """The containers of a pod that the view lets through, folded or not."""
+        entry = self._entries.get(uid)
+        return [row.container for row in entry.rows if row.container] if entry else []
+
     def is_folded(self, uid: str) -> bool:
         """The pod's containers are not shown."""
         return self._fold_all != (uid in self._fold_not)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from textual import events
-
 from pleg_tui.ui.content.first_help import hint_line
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.memory import MOST_HINTS, MemoryFault
@@ -38,11 +36,10 @@ class HintPane(PlegScreen):
         if self._hint_until and self.tui.monotonic() >= self._hint_until:
             self._close_hint()
 
-    def _forward_event(self, event: events.Event) -> None:
-        # Here, because a key that is bound goes no further.
-        if self._hint_until and isinstance(event, events.Key):
+    def key_pressed(self) -> None:
+        """Some key was pressed, on whatever screen: it has been seen."""
+        if self._hint_until:
             self._close_hint(read=True)
-        super()._forward_event(event)
 
     def _close_hint(self, *, read: bool = False) -> None:
         self._hint_until = 0.0

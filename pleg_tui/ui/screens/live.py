@@ -359,6 +359,11 @@ class Live(FilterPane, ListPane, HintPane):
             text = pod.sandbox.id if pod.sandbox is not None else pod.uid
         self.tui.copy(text)
 
+    def choices(self, pod: Pod) -> list[Container]:
+        """Of a pod that is filtered, those that pass: of `state:oom`, what was killed."""
+        shown = self.pods.model.shown_of(pod.uid) if self.view.filter else []
+        return shown or super().choices(pod)
+
     def target(self) -> tuple[Pod, Container | None] | None:
         """What is under the cursor of the pane that has the focus."""
         if self.events.has_focus:

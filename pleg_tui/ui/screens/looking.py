@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from pleg_tui.model import Container, ContainerState, Pod
+from pleg_tui.ui.content.status import status_in
 from pleg_tui.ui.screens.base import PlegScreen
 
 Target = tuple[Pod, Container | None]
@@ -72,7 +73,7 @@ class LookingScreen(PlegScreen):
         if container is not None:
             then(pod, container)
             return
-        choices = list(pod.current)
+        choices = list(pod.current) if running else self.choices(pod)
         if running:
             alive = [c for c in choices if c.state is ContainerState.RUNNING]
             choices = alive or choices[:1]
@@ -82,6 +83,10 @@ class LookingScreen(PlegScreen):
             then(pod, choices[0])
         else:
             self._pick(title, pod, choices, then)
+
+    def choices(self, pod: Pod) -> list[Container]:
+        """The containers of the chosen pod that may be meant."""
+        return list(pod.current)
 
     def _pick(
         self,
@@ -98,5 +103,11 @@ class LookingScreen(PlegScreen):
             if container_id is not None:
                 then(pod, by_id[container_id])
 
-        labels = [(c.id, f"{c.name}  {c.state.name.lower()}") for c in choices]
+        now = self.tui.now()
+        newest = {c.id for c in pod.current}
+        labels = [
+            (c.id, f"{c.name}  {status_in(pod, c, now).word}"
+                   + ("" if c.id in newest else f", attempt {c.attempt}"))
+            for c in choices
+        ]  # fmt: skip
         self.app.push_screen(MenuScreen(title, labels, choices[0].id), picked)
