@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pleg_tui.compare import estimate
-from pleg_tui.compare.detection import Seen, detect
+from pleg_tui.compare.detection import Seen, detect, histogram
 from pleg_tui.compare.document import to_json
 from pleg_tui.compare.estimate import Effects
 from pleg_tui.compare.fields import NotOurs
@@ -30,7 +30,7 @@ from pleg_tui.compare.words import ms
 
 __all__ = ["NotOurs", "build", "from_json", "to_json"]
 
-_NOBODY = Seen(Detection(), 0, (), 0)
+_NOBODY = Seen(Detection(histogram=histogram(())), 0, (), 0)
 
 
 def build(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
+from pleg_tui.compare.report import build
 from pleg_tui.compare.schedule import schedule
-from pleg_tui.compare.types import Arm, Block, Lane, Plan
+from pleg_tui.compare.types import Arm, Block, Context, Lane, LaneUse, Plan, Report
 
 BOTH = frozenset(Lane)
 TROUBLES = ("none", "drift", "walk", "bursts", "one long burst", "waves", "churn")
@@ -61,3 +63,62 @@ def blocks(
             )
         )
     return made
+
+
+def full(
+    seed: int = 1,
+    trouble: str = "none",
+    *,
+    churn: float = 100.0,
+    relist_ms: float = 4.5,
+    found_ms: float = 0.02,
+    idle_ms: float = 0.8,
+    event_ms: float = 0.7,
+    pods: int = 50,
+    available: frozenset[Lane] = BOTH,
+    **kw: float,
+) -> list[Block]:
+    """Blocks with clients that spend what is said, in ms/s while idle and ms for each event."""
+    draw = random.Random(seed)
+    made = []
+    for block in blocks(draw, trouble, available=available, **kw):  # type: ignore[arg-type]
+        events = max(round(draw.gauss(churn, churn**0.5)), 0)
+        use = {
+            Lane.POLLING: LaneUse(
+                round((relist_ms * 8 + found_ms * events) * 1e6 + draw.gauss(0, 1e5)),
+                16,
+                16 * 116_000,
+                160,
+                30 << 20,
+                events // 2,
+            ),
+            Lane.EVENTED: LaneUse(
+                round((idle_ms * 8 + event_ms * events) * 1e6 + draw.gauss(0, 1e5)),
+                0,
+                events * 800,
+                300,
+                31 << 20,
+                events,
+            ),
+        }
+        lanes = {lane: use[lane] for lane in Lane if lane in block.arm.lanes}
+        made.append(
+            replace(
+                block,
+                lanes=lanes,
+                pods=pods,
+                containers=2 * pods,
+                shims_cpu_ns=draw.randrange(10**7),
+                transitions=block.transitions or events,
+            )
+        )
+    return made
+
+
+REAL = Context(False, "containerd 2.1.9", counted_throughout=True)
+
+
+def report(context: Context = REAL, plan: Plan | None = None, **kw: object) -> Report:
+    """A whole report of synthetic blocks and no sightings."""
+    kw.setdefault("available", context.available)
+    return build(plan or Plan(), full(**kw), (), context)  # type: ignore[arg-type]
