@@ -10,7 +10,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: help demo test test-node node lint types proto bench screenshots wheel clean
+.PHONY: help demo test test-node node lint types proto bench fuzz soak screenshots wheel clean
 
 help:
 	@echo "make demo       the dashboard against a simulated runtime (ARGS='--pods 200' for more)"
@@ -20,6 +20,8 @@ help:
 	@echo "make lint       ruff and the import contracts;  make types: mypy"
 	@echo "make proto      generate the CRI message stubs anew"
 	@echo "make bench      the benchmarks"
+	@echo "make fuzz       coverage-guided fuzzing of what reads foreign bytes, one minute"
+	@echo "make soak       half an hour at 50 changes a second, checked against what was done"
 	@echo "make screenshots  the pictures in screenshots/, from the simulator"
 	@echo "make wheel      dist/pleg_tui-*.whl"
 	@echo "make clean      remove what make made, .venv too"
@@ -51,6 +53,13 @@ proto: $(DEV)
 bench: $(DEV)
 	@set -e; for file in $(wildcard tests/bench/bench_*.py); do \
 	  echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+
+fuzz: $(DEV)
+	$(PIP) install --quiet --constraint constraints.txt atheris
+	$(BIN)/python tests/faults/fuzz_wire.py -max_total_time=60 -timeout=5 $(ARGS)
+
+soak: $(DEV)
+	PYTHONPATH=. $(BIN)/python tests/faults/soak.py $(ARGS)
 
 screenshots: $(DEV)
 	$(BIN)/python screenshots/make.py $(ARGS)
