@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pleg_tui.sim.node_options import Fault
-from pleg_tui.sim.node_units import KubeletUnit, RuntimeUnit, State, UnitError, Units
+from pleg_tui.sim.node_units import ProcessUnit, State, UnitError, Units
 
 _MAX_REQUEST = 64 << 10
 _JOURNAL_LINES = 10_000
@@ -227,7 +227,7 @@ def _split(words: Sequence[str], takes: Sequence[str]) -> tuple[dict[str, str], 
     return options, given
 
 
-def _state(parts: Sequence[KubeletUnit | RuntimeUnit]) -> State | None:
+def _state(parts: Sequence[ProcessUnit]) -> State | None:
     """Of a unit: of the kubelet where it is in it."""
     return parts[-1].state if parts else None
 
@@ -252,7 +252,7 @@ def _stamp(when: float) -> str:
     return time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(when)) if when else ""
 
 
-def _lines(parts: Sequence[KubeletUnit | RuntimeUnit], count: int) -> list[str]:
+def _lines(parts: Sequence[ProcessUnit], count: int) -> list[str]:
     lines: list[str] = []
     for part in parts:
         with (

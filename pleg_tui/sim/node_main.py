@@ -14,22 +14,19 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
-from pleg_tui.sim.kubelet.certificate import self_signed
-from pleg_tui.sim.kubelet.main import CERTIFICATE, KEY
+from pleg_tui.sim.kubelet.certificate import CERTIFICATE, KEY, self_signed
+from pleg_tui.sim.node_config import ConfigError
 from pleg_tui.sim.node_control import Control, write_scripts
 from pleg_tui.sim.node_layouts import Home, Ports, write, write_node
 from pleg_tui.sim.node_options import Fault, Layout, NodeOptions
 from pleg_tui.sim.node_proc import Proc
-from pleg_tui.sim.node_units import KubeletUnit, RuntimeUnit, Units
+from pleg_tui.sim.node_units import KubeletUnit, RuntimeUnit, UnitError, Units
 from pleg_tui.sim.options import Options
-from pleg_tui.sim.server import Simulator
-from pleg_tui.sim.sockets import SimulatorError
 
 
 class Node:
@@ -44,46 +41,34 @@ class Node:
         """Make the files, start runtime and kubelet; what the ready line says.
 
         Raises:
-            SimulatorError: something cannot be had.
+            UnitError: the runtime does not start.
+            OSError: something cannot be had.
         """
         options, root = self.options, self.root
-        own = f"{root}/.simulated"
         ports = Ports(*_free_ports(3 if options.read_only_port else 2))
-        home = write_node(root, options, ports)
-        certificate, key = self_signed("simulated-node")
-        write(root, CERTIFICATE, certificate)
-        write(root, KEY, key, 0o600)
-        write(root, "/.simulated/token", secrets.token_urlsafe(32) + "\n", 0o600)
-        write_scripts(f"{own}/bin", f"{own}/control.sock")
-
-        simulator = Simulator(replace(options.runtime, **self._runtime_options(home)))
+        home, runtime_options = self._prepare(ports)
+        own = f"{root}/.simulated"
         proc = Proc(root)
         proc.begin(os.getpid())
         kubelet = KubeletUnit(root, home, options, proc)
-        runtime = RuntimeUnit(root, home, simulator, f"{root}/var/log/{home.runtime_comm}.log")
+        runtime = RuntimeUnit(root, home, runtime_options, proc)
         units = Units(root, home, kubelet, runtime)
         units.set_faults(options.faults)
-        simulator_options = simulator.options
-        await simulator.start()
-        self._stopping.append(simulator.stop)
-        runtime.begun()
-        proc.add(os.getpid(), home.runtime_comm, home.runtime_command, home.runtime_unit)
         control = Control(units)
         await control.open(f"{own}/control.sock")
         self._stopping.append(control.close)
+        self._stopping.append(runtime.stop)
+        said = json.loads(await runtime.start())
         self._stopping.append(kubelet.stop)
-        await kubelet.start()
+        with contextlib.suppress(UnitError):  # one that does not start is shown, too
+            await kubelet.start()
         return {
-            "socket": simulator.socket,
-            "endpoint": simulator.endpoint,
-            "flavour": simulator_options.flavour,
-            "scenario": simulator_options.scenario,
-            "runtime_name": simulator.runtime.flavour.runtime_name,
-            "runtime_version": simulator.runtime.version,
-            "pods": len(simulator.world.sandboxes),
-            "containers": len(simulator.world.containers),
-            "seed": simulator_options.seed,
-            "log_dir": simulator.log_dir,
+            **said,
+            "socket": runtime_options.socket,
+            "endpoint": f"unix://{runtime_options.socket}",
+            "scenario": runtime_options.scenario,
+            "seed": runtime_options.seed,
+            "log_dir": runtime_options.log_dir,
             "pid": os.getpid(),
             "root": root,
             "layout": options.layout.value,
@@ -100,6 +85,24 @@ class Node:
             "bin": f"{own}/bin",
         }
 
+    def _prepare(self, ports: Ports) -> tuple[Home, Options]:
+        """Every file, and what the runtime is told."""
+        options, root = self.options, self.root
+        own = f"{root}/.simulated"
+        home = write_node(root, options, ports)
+        certificate, key = self_signed("simulated-node")
+        write(root, CERTIFICATE, certificate)
+        write(root, KEY, key, 0o600)
+        write(root, "/.simulated/token", secrets.token_urlsafe(32) + "\n", 0o600)
+        write_scripts(f"{own}/bin", f"{own}/control.sock")
+        return home, replace(
+            options.runtime,
+            socket=os.path.realpath(f"{root}{home.socket}"),
+            log_dir=options.runtime.log_dir or f"{root}/var/log",
+            began_ns=time.time_ns(),
+            parent_pid=os.getpid(),
+        )
+
     async def stop(self) -> None:
         """End everything that start began."""
         for stop in reversed(self._stopping):
@@ -107,15 +110,6 @@ class Node:
             if done is not None:
                 await done
         self._stopping.clear()
-
-    def _runtime_options(self, home: Home) -> dict[str, Any]:
-        flavour = self.options.runtime.flavour
-        if self.options.layout is Layout.CRIO:
-            flavour = "crio" if self.options.pod_events else "crio-events-off"
-        return {
-            "socket": os.path.realpath(f"{self.root}{home.socket}"),
-            "flavour": flavour,
-        }
 
 
 def _free_ports(count: int) -> list[int]:
@@ -134,7 +128,8 @@ async def serve(options: NodeOptions, root: str, parent_pid: int) -> int:
     """Be the node until a signal, or until the parent is gone; the exit code.
 
     Raises:
-        SimulatorError: something cannot be had.
+        UnitError: the runtime does not start.
+        OSError: something cannot be had.
     """
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
@@ -182,7 +177,7 @@ def run(options: NodeOptions, root: str, parent_pid: int = 0) -> int:
     """Be the node in the foreground; the exit code."""
     try:
         return asyncio.run(serve(options, root, parent_pid))
-    except (SimulatorError, OSError) as error:
+    except (UnitError, ConfigError, OSError) as error:
         sys.stderr.write(f"pleg-tui: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -9,19 +9,17 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from pleg_tui.sim.node_config import ConfigError, crio_pod_events
 from pleg_tui.sim.node_layouts import Home
 from pleg_tui.sim.node_options import Fault, NodeOptions
 from pleg_tui.sim.node_proc import Proc
+from pleg_tui.sim.options import Options
 from pleg_tui.sim.process import python_path
-from pleg_tui.sim.server import Simulator
-from pleg_tui.sim.sockets import SimulatorError
 
-_DOWN_S = 0.4
-"""How long a runtime is away when it restarts (measured on a real containerd: 0.401 s)."""
 _STOP_S = 5.0
 _RESTART_S = 10.0
 """RestartSec of kubeadm's unit; the runtime's speed shortens it."""
@@ -45,102 +43,117 @@ class State:
     """By somebody's wish: it is not started again by itself."""
 
 
-class KubeletUnit:
-    """The kubelet's process: started, watched, and started again when it ends."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A process to start."""
 
-    def __init__(self, root: str, home: Home, options: NodeOptions, proc: Proc) -> None:
+    module: tuple[str, ...]
+    """What Python runs, and its arguments."""
+    comm: str
+    """The name that the node's /proc shows, and the command line that it shows."""
+    shown: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class ProcessUnit:
+    """A service of one process: started, watched, and started again when it ends."""
+
+    def __init__(self, name: str, log_file: str, restart_s: float, proc: Proc) -> None:
+        self.name = name
+        self.log_file = log_file
         self.state = State()
-        self._root = root
-        self._home = home
-        self._options = options
+        self._restart_s = restart_s
         self._proc = proc
         self._child: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._heard.set_result(None)
-        self.log_file = f"{root}/var/log/{home.unit}.log"
+        self._heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._heard.set_result(b"")
 
-    async def start(self, *, wait: bool = True) -> None:
-        """Start it; `wait`: until it serves or has ended, as `state` then says."""
+    def command(self, ready_fd: int) -> Command:
+        """What to start now.
+
+        Raises:
+            ConfigError: nothing can be started with this configuration.
+        """
+        raise NotImplementedError
+
+    async def start(self, *, wait: bool = True) -> bytes:
+        """Start it; `wait`: until it serves or has ended (Type=notify). What it says then.
+
+        Raises:
+            UnitError: it was waited for, and has ended.
+        """
         self.state.stopped = False
         await self._launch()
-        if wait:
-            await self._heard
+        if not wait:
+            return b""
+        said = await self._heard
+        if not said:
+            raise UnitError(
+                f"Job for {self.name}.service failed because the control process exited with "
+                f'error code.\nSee "systemctl status {self.name}.service" and "journalctl -xeu '
+                f'{self.name}.service" for details.'
+            )
+        return said
 
     async def stop(self) -> None:
-        """End it for good."""
+        """End it until somebody starts it."""
         self.state.stopped = True
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
-        await self._end()
+        child, self._child = self._child, None
+        if child is not None:
+            if child.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.terminate()
+                try:
+                    async with asyncio.timeout(_STOP_S):
+                        await child.wait()
+                except TimeoutError:
+                    with contextlib.suppress(ProcessLookupError):
+                        child.kill()
+                    await child.wait()
+            self._gone(child)
         self.state.active, self.state.sub = "inactive", "dead"
 
-    async def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
-            return
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.terminate()
-            try:
-                async with asyncio.timeout(_STOP_S):
-                    await child.wait()
-            except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    child.kill()
-                await child.wait()
-        self._gone(child)
+    def signal(self, number: int) -> None:
+        """Send it a signal (`systemctl kill`)."""
+        if self._child is not None and self._child.returncode is None:
+            self._child.send_signal(number)
 
     async def _launch(self) -> None:
-        options, home = self._options, self._home
-        minor, patch = options.minor_patch
-        try:
-            arguments = home.arguments(self._root, minor)
-        except ConfigError as error:
-            self._say(str(error))
-            self._failed(1)
-            return
         reading, writing = os.pipe()
-        told = {
-            "root": self._root,
-            "minor": minor,
-            "patch": patch,
-            "git_version": options.git_version,
-            "faults_file": f"{self._root}/.simulated/faults.json",
-            "token_file": f"{self._root}/.simulated/token",
-            "parent_pid": os.getpid(),
-            "embedded": home.embedded,
-            "log_file": self.log_file,
-            "ready_fd": writing,
-        }
-        environment = {**os.environ, "PYTHONPATH": python_path()}
-        if minor in (28, 29):
-            environment["KUBELET_CONFIG_DROPIN_DIR_ALPHA"] = "on"
         try:
+            command = self.command(writing)
             child = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-P",
                 "-m",
-                "pleg_tui.sim.kubelet",
-                json.dumps(told),
-                "--",
-                *arguments,
+                *command.module,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
-                env=environment,
+                env={**os.environ, "PYTHONPATH": python_path(), **command.environment},
                 pass_fds=(writing,),
             )
+        except ConfigError as error:
+            os.close(reading)
+            with open(self.log_file, "a", encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
+                file.write(f"{error}\n")
+            self._heard = asyncio.get_running_loop().create_future()
+            self._heard.set_result(b"")
+            self._failed(1)
+            return
         finally:
             os.close(writing)
         self._child = child
-        self._proc.add(child.pid, home.comm, home.command(arguments), home.unit)
+        self._proc.add(child.pid, command.comm, command.shown, self.name)
         state = self.state
         state.active, state.sub = "active", "running"
         state.pid, state.since = child.pid, time.time()
-        self._heard = asyncio.ensure_future(_until_said(reading))
+        self._heard = asyncio.ensure_future(_is_ready(reading))
         if self._watch is None:
             self._watch = asyncio.create_task(self._keep())
 
@@ -153,7 +166,7 @@ class KubeletUnit:
                 self._gone(child)
                 self._child = None
                 self._failed(code)
-            await asyncio.sleep(_RESTART_S / max(1.0, self._options.runtime.speed))
+            await asyncio.sleep(self._restart_s)
             self.state.restarts += 1
             await self._launch()
 
@@ -167,83 +180,64 @@ class KubeletUnit:
         if self._watch is None and not state.stopped:
             self._watch = asyncio.create_task(self._keep())
 
-    def _say(self, line: str) -> None:
-        with open(self.log_file, "a", encoding="utf-8") as file:  # noqa: PTH123
-            file.write(line + "\n")
 
-    def signal(self, number: int) -> None:
-        """Send it a signal (`systemctl kill`)."""
-        if self._child is not None and self._child.returncode is None:
-            self._child.send_signal(number)
+class KubeletUnit(ProcessUnit):
+    """The kubelet, or k3s as far as it is one."""
 
-
-class RuntimeUnit:
-    """The simulated runtime, which lives in this very process: its pods outlive its restarts."""
-
-    def __init__(self, root: str, home: Home, simulator: Simulator, log_file: str) -> None:
-        self.state = State(pid=os.getpid())
+    def __init__(self, root: str, home: Home, options: NodeOptions, proc: Proc) -> None:
+        wait_s = _RESTART_S / max(1.0, options.runtime.speed)
+        super().__init__(home.unit, f"{root}/var/log/{home.unit}.log", wait_s, proc)
         self._root = root
         self._home = home
-        self._simulator = simulator
-        self._serving = False
-        self.log_file = log_file
+        self._options = options
 
-    def flavour(self) -> str:
-        """What its configuration makes of it; empty: as it was.
+    def command(self, ready_fd: int) -> Command:
+        """From the files that its unit reads."""
+        options, home = self._options, self._home
+        minor, patch = options.minor_patch
+        arguments = home.arguments(self._root, minor)
+        told = {
+            "root": self._root,
+            "minor": minor,
+            "patch": patch,
+            "git_version": options.git_version,
+            "faults_file": f"{self._root}/.simulated/faults.json",
+            "token_file": f"{self._root}/.simulated/token",
+            "parent_pid": os.getpid(),
+            "embedded": home.embedded,
+            "log_file": self.log_file,
+            "ready_fd": ready_fd,
+        }
+        return Command(
+            ("pleg_tui.sim.kubelet", json.dumps(told), "--", *arguments),
+            home.comm,
+            tuple(home.command(arguments)),
+            {"KUBELET_CONFIG_DROPIN_DIR_ALPHA": "on"} if minor in (28, 29) else {},
+        )
 
-        Raises:
-            ConfigError: it does not start with that.
-        """
-        if self._home.runtime_comm != "crio":
-            return ""
-        return "crio" if crio_pod_events(self._root) else "crio-events-off"
 
-    def begun(self) -> None:
-        """It serves."""
-        self._serving = True
-        self.state.active, self.state.sub = "active", "running"
-        self.state.pid, self.state.since = os.getpid(), time.time()
+class RuntimeUnit(ProcessUnit):
+    """The simulated runtime; its pods outlive its restarts."""
 
-    async def stop(self) -> None:
-        """Calls and streams break; pods live on."""
-        if self._serving:
-            await self._simulator.down()
-        self._serving = False
-        self.state.active, self.state.sub, self.state.pid = "inactive", "dead", 0
+    def __init__(self, root: str, home: Home, options: Options, proc: Proc) -> None:
+        wait_s = _RESTART_S / max(1.0, options.speed)
+        super().__init__(home.runtime_unit, f"{root}/var/log/{home.runtime_comm}.log", wait_s, proc)
+        self._root = root
+        self._home = home
+        self._options = options
 
-    async def start(self) -> None:
-        """Serve with what its configuration says now.
-
-        Raises:
-            UnitError: it does not start.
-        """
-        if self._serving:
-            return
-        try:
-            flavour = self.flavour()
-            await self._simulator.up(flavour)
-        except (ConfigError, SimulatorError) as error:
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-            with open(self.log_file, "a", encoding="utf-8") as file:  # noqa: ASYNC230, PTH123
-                file.write(f'time="{stamp}Z" level=fatal msg="{error}"\n')
-            self.state.active, self.state.sub, self.state.exit_code = "failed", "failed", 1
-            unit = self._home.runtime_unit
-            raise UnitError(
-                f"Job for {unit}.service failed because the control process exited with error "
-                f'code.\nSee "systemctl status {unit}.service" and "journalctl -xeu '
-                f'{unit}.service" for details.'
-            ) from None
-        self.begun()
-
-    async def restart(self) -> None:
-        """Away for as long as a real one is.
-
-        Raises:
-            UnitError: it does not come back.
-        """
-        await self.stop()
-        await asyncio.sleep(_DOWN_S)
-        await self.start()
+    def command(self, ready_fd: int) -> Command:
+        """With what CRI-O's files say now."""
+        options = self._options
+        if self._home.runtime_comm == "crio":
+            flavour = "crio" if crio_pod_events(self._root) else "crio-events-off"
+            options = replace(options, flavour=flavour)
+        told = {"options": asdict(options), "ready_fd": ready_fd}
+        return Command(
+            ("pleg_tui.sim.node_runtime", json.dumps(told)),
+            self._home.runtime_comm,
+            self._home.runtime_command,
+        )
 
 
 class Units:
@@ -256,9 +250,9 @@ class Units:
         self._faults_file = Path(root, ".simulated/faults.json")
         self._lock = asyncio.Lock()
 
-    def named(self, unit: str) -> list[KubeletUnit | RuntimeUnit]:
+    def named(self, unit: str) -> list[ProcessUnit]:
         """What belongs to a unit, in the order in which it starts; empty: there is none such."""
-        parts: list[KubeletUnit | RuntimeUnit] = []
+        parts: list[ProcessUnit] = []
         if unit == self.home.runtime_unit:
             parts.append(self.runtime)
         if unit == self.home.unit:
@@ -290,7 +284,8 @@ class Units:
             if self.kubelet in parts:
                 await self.kubelet.stop()
             if self.runtime in parts:
-                await self.runtime.restart()
+                await self.runtime.stop()
+                await self.runtime.start()
             if self.kubelet in parts:
                 # kubelet.service is Type=simple: it counts as started once there is a process.
                 await self.kubelet.start(wait=bool(self.home.embedded))
@@ -304,6 +299,7 @@ class Units:
         async with self._lock:
             for part in self.named(unit):
                 if part.state.active != "active":
+                    await part.stop()  # it may be about to be started again by itself
                     await part.start()
 
     async def stop(self, unit: str) -> None:
@@ -313,13 +309,13 @@ class Units:
                 await part.stop()
 
     def kill(self, unit: str, number: int = signal.SIGTERM) -> None:
-        """A signal to the unit's main process; the runtime's is this very process, and spared."""
-        if self.kubelet in self.named(unit):
-            self.kubelet.signal(number)
+        """A signal to the unit's processes."""
+        for part in self.named(unit):
+            part.signal(number)
 
 
-async def _until_said(fd: int) -> None:
-    """Until the other end of a pipe has said something, or is gone."""
+async def _is_ready(fd: int) -> bytes:
+    """What the other end of a pipe says once it serves; empty: it is gone."""
     loop = asyncio.get_running_loop()
     heard: asyncio.Future[None] = loop.create_future()
 
@@ -330,6 +326,7 @@ async def _until_said(fd: int) -> None:
     loop.add_reader(fd, hear)
     try:
         await heard
+        return os.read(fd, 4096)
     finally:
         loop.remove_reader(fd)
         os.close(fd)

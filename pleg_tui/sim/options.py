@@ -35,6 +35,9 @@ class Options:
     """Another runtime version than the flavour's; "+simulated" is added to it."""
     manual: bool = False
     """No clock of its own: time passes only when `Simulator.step` or `run` says so (tests)."""
+    began_ns: int = 0
+    """Wall time, ns, at which its story began; 0: now. What has happened since an earlier time is
+    caught up with quietly at the start: so pods outlive a restart of their runtime's process."""
     parent_pid: int = 0
     """End when this process is gone; 0: never for that reason."""
     temporary: str = ""

@@ -56,13 +56,6 @@ class Runtime:
         self.native = NativeHub()
         self._posted.clear()
 
-    def become(self, name: str) -> None:
-        """Take on another flavour's habits, as after a restart with another configuration."""
-        self.flavour = FLAVOURS[name]
-        self.version = runtime_version(self.flavour, self.options.version)
-        self._readable = self.flavour.cri_events not in (CriEvents.EOF, CriEvents.UNIMPLEMENTED)
-        self.renew()
-
     def flush(self) -> Awaitable[None] | None:
         """Send on what happened since the last call; what is returned holds the cause up.
 

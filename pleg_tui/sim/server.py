@@ -52,7 +52,8 @@ class Simulator:
         self.socket = self.options.socket or f"{self._folder}/cri.sock"
         self.log_dir = self.options.log_dir or f"{self._folder}/logs"
         self.faults = FaultPlan()
-        self.world = World(self.options.seed, time.time_ns())
+        began = self.options.began_ns or time.time_ns()
+        self.world = World(self.options.seed, began)
         self.runtime = Runtime(self.options, self.world, make_logs(self.log_dir), self.faults)
         self.node: Node = build(
             self.world,
@@ -62,12 +63,21 @@ class Simulator:
             speed=self.options.speed,
             log_root=str(self.runtime.logs.root),
         )
+        self._catch_up(time.time_ns() - began if self.options.began_ns else 0)
         self.world.wall = time.time_ns
         self._service = Service(self.runtime)
         self._verbs = Verbs(self.runtime)
         self._server: grpc.aio.Server | None = None
         self._clock: asyncio.Task[None] | None = None
         self._hold = asyncio.Event()
+
+    def _catch_up(self, until: int) -> None:
+        """Live through what happened before this process, stamped with its time; nobody hears."""
+        self.world.quiet = True
+        while self.world.advance(until):
+            pass
+        self.world.quiet = False
+        self.world.now = max(self.world.now, until)
 
     @property
     def endpoint(self) -> str:
@@ -118,24 +128,10 @@ class Simulator:
 
         Events that nobody had read are lost with it.
         """
-        await self.down()
-        if down_s:
-            await asyncio.sleep(down_s)
-        await self.up()
-
-    async def down(self) -> None:
-        """The first half of a restart: nobody serves, pods live on."""
         await self._unserve()
         self.runtime.renew()
-
-    async def up(self, flavour: str = "") -> None:
-        """The second half; another flavour is what another configuration makes of it.
-
-        Raises:
-            SimulatorError: the socket cannot be had.
-        """
-        if flavour:
-            self.runtime.become(flavour)
+        if down_s:
+            await asyncio.sleep(down_s)
         await self._serve()
 
     async def __aenter__(self) -> Self:

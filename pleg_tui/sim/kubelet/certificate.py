@@ -13,6 +13,10 @@ import secrets
 import time
 from ipaddress import ip_address
 
+CERTIFICATE = "/var/lib/kubelet/pki/kubelet.crt"
+KEY = "/var/lib/kubelet/pki/kubelet.key"
+"""Where a kubelet keeps them."""
+
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _G = (

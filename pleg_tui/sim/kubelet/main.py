@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from pleg_tui.cri import methods
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.sim.kubelet import traits as t
-from pleg_tui.sim.kubelet.certificate import self_signed
+from pleg_tui.sim.kubelet.certificate import CERTIFICATE, KEY, self_signed
 from pleg_tui.sim.kubelet.config import Resolved, StartError, parse_flags, resolve
 from pleg_tui.sim.kubelet.evented import EventedPleg
 from pleg_tui.sim.kubelet.gates import GATES
@@ -30,8 +30,6 @@ from pleg_tui.sim.kubelet.rounds import Rounds
 from pleg_tui.sim.kubelet.wire import CallError, RuntimeClient
 from pleg_tui.sim.node_options import Fault
 
-CERTIFICATE = "/var/lib/kubelet/pki/kubelet.crt"
-KEY = "/var/lib/kubelet/pki/kubelet.key"
 _SYNC_S = 0.5
 """About how long the sync of a pod takes."""
 _THRESHOLD_S = {False: 180.0, True: 600.0}
