@@ -167,7 +167,7 @@ async def test_an_effect_that_is_unknown_is_no_figure(opened: Opener) -> None:
     lab = FakeLab()
     async with opened(prepare=lab.prepare) as stage:
         await begin(stage)
-        assert stage.line("CPU of the daemon").count("—") == 2
+        assert stage.line(" CPU of the daemon  ").count("—") == 2
         assert "not yet: it needs the measured cost" in whole(stage)
 
 
@@ -227,7 +227,9 @@ async def test_leaving_the_program_ends_the_lanes(opened: Opener) -> None:
         assert lab.last.ended
 
 
-async def test_nothing_is_drawn_again_while_nothing_changes(opened: Opener) -> None:
+async def test_nothing_is_drawn_again_while_nothing_changes(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = FakeLab()
     async with opened(prepare=lab.prepare) as stage:
         await begin(stage)
@@ -235,7 +237,7 @@ async def test_nothing_is_drawn_again_while_nothing_changes(opened: Opener) -> N
         await stage.wait(3)
         pane = stage.app.screen.query_one("#result")
         drawn: list[object] = []
-        pane.refresh = lambda *regions, **_: drawn.extend(regions) or pane  # type: ignore[method-assign,assignment,return-value]
+        monkeypatch.setattr(pane, "refresh", lambda *regions, **_: drawn.append(regions))
         await stage.wait(3)
         assert not drawn
 
@@ -324,6 +326,6 @@ def test_no_line_is_wider_than_the_screen(report: Report, width: int) -> None:
     from pleg_tui.ui.content.glyphs import UNICODE
     from pleg_tui.ui.content.text import width_of
 
-    made = sheet(report, width, 40, UNICODE, running=True)
+    made = sheet(report, width, 40, UNICODE, blocks=28)
     for line in made.lines:
         assert sum(width_of(text) for text, _ in line) <= width

@@ -123,7 +123,7 @@ def arm_look(arm: Arm, signs: Signs) -> tuple[str, str, str]:
     return "both", signs.both, "strong"
 
 
-def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, running: bool) -> Sheet:
+def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, blocks: int = 0) -> Sheet:
     """All sections of a report, one above the other, or in two columns where there is room.
 
     Args:
@@ -131,7 +131,7 @@ def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, running: b
         width: cells.
         height: rows of the window: charts are higher where they may.
         glyphs: the signs to use.
-        running: there is more to come.
+        blocks: how many there will be in the end; 0 when there are no more to come.
     """
     signs = signs_for(glyphs)
     tag = "simulated" if report.simulated else ""
@@ -140,9 +140,9 @@ def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, running: b
     column = max((inner - _GAP) * 13 // 24, min(64, inner)) if wide else inner
     rest = inner - _GAP - column if wide else inner
     rows = 7 if height < 30 else 9 if height < 44 else 11
-    verdict = _verdict(report, inner, signs, tag, running)
+    verdict = _verdict(report, inner, signs, tag, bool(blocks))
     table = table_lines(report, column, signs, tag)
-    blocks = _blocks(report, rest, rows, signs, tag)
+    chart = _blocks(report, rest, rows, signs, tag, blocks)
     histogram = _histogram(report, rest, signs, tag)
     kubelet = _kubelet(report, column, tag)
     projection = _projection(report, rest if wide else inner, signs, tag)
@@ -150,10 +150,10 @@ def sheet(report: Report, width: int, height: int, glyphs: Glyphs, *, running: b
     about = _about(report, inner, tag)
     if wide:
         left = [table, kubelet, missed]
-        right = [blocks, histogram, projection]
+        right = [chart, histogram, projection]
         groups = [[verdict], [_stack(left), _stack(right)], [about]]
     else:
-        groups = [[part] for part in (verdict, table, blocks, histogram, missed, kubelet,
+        groups = [[part] for part in (verdict, table, chart, histogram, missed, kubelet,
                                       projection, about)]  # fmt: skip
     lines: list[Line] = []
     sections: list[int] = []
@@ -203,11 +203,13 @@ def _node(report: Report) -> str:
     return f"{tidy(report.runtime)}, {pods}"
 
 
-def _blocks(report: Report, width: int, height: int, signs: Signs, tag: str) -> list[Line]:
+def _blocks(
+    report: Report, width: int, height: int, signs: Signs, tag: str, planned: int
+) -> list[Line]:
     """The runtime's CPU in each block, in the order of time."""
     room = dots_room(width)
     shown = report.measured[-room:]
-    note = "ms of CPU per second, daemon"
+    note = "CPU of the daemon, ms/s"
     if len(shown) < len(report.measured):
         note += f", the last {len(shown)} of {len(report.measured)}"
     lines = [heading("Each block", note, tag, width)]
@@ -218,8 +220,11 @@ def _blocks(report: Report, width: int, height: int, signs: Signs, tag: str) -> 
         begun = report.started_at or shown[0].started_at
         first = (shown[0].started_at - begun) / 1e9
         last = (shown[-1].started_at - begun) / 1e9 + shown[-1].seconds
+        to_come = planned - len(report.measured)
+        if 0 < to_come <= room - len(shown):
+            last += to_come * report.plan.block_s
         ends = (span_text(max(first, 0)), span_text(last))
-    return lines + dots(points, width, height, signs, ends=ends)
+    return lines + dots(points, width, height, signs, total=min(planned, room), ends=ends)
 
 
 def _dot(block: Block, signs: Signs) -> Dot:
@@ -301,8 +306,8 @@ def missed_line(each: Missed, width: int, glyphs: Glyphs) -> Line:
     """One change that one lane never saw."""
     what = "never seen" if each.state == WHOLE_LIFE else f"{clean(each.state)} not seen"
     if each.lived_ms is not None:
-        lived = f"lived {ms_text(each.lived_ms)} ms"
-        what = f"{what}, {lived}" if width >= 76 or each.state != WHOLE_LIFE else lived
+        lived = f"{'lived' if each.state == WHOLE_LIFE else 'ran'} {ms_text(each.lived_ms)} ms"
+        what = f"{what}, {lived}" if width >= 76 else lived
     tail = f"  {what:>14}  {clock(each.at)}"
     name = clean(each.name) or each.id[:13]
     room = max(width - 9 - len(tail), 12)
@@ -345,7 +350,7 @@ def _kubelet(report: Report, width: int, tag: str) -> list[Line]:
 def _projection(report: Report, width: int, signs: Signs, tag: str) -> list[Line]:
     """What this node would spend at other sizes."""
     told = report.projection
-    lines = [heading("Projected, not measured", "ms/s, runtime and client", tag, width)]
+    lines = [heading("Projected, not measured", "ms/s, with the client", tag, width)]
     if told is None:
         why = "not yet: it needs the measured cost of a relist and of an event"
         return lines + wrap_words(why, width, "dim")

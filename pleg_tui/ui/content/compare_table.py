@@ -106,7 +106,7 @@ def table_lines(report: Report, width: int, signs: Signs, tag: str) -> list[Line
     scale = effects_scale(report)
     bars = f"95 % intervals, drawn {tick(scale.low)} to {tick(scale.high)} ms/s"
     if not any(effect(told) for told in lanes.values() if told for _, effect in _EFFECTS):
-        bars = "an effect needs some blocks of each kind"
+        bars = "known after some blocks"
     lines.append(heading("In the runtime", bars, tag, width))
     for name, effect in _EFFECTS:
         if name != _EFFECTS[0][0] and not any(

@@ -99,8 +99,9 @@ def scale_of(values: Sequence[float], *, from_zero: bool = False) -> Scale:
 def figure(value: float) -> str:
     """A number with about three figures: "0.04", "2.14", "14.2", "135", "1,240"."""
     size = abs(value)
-    text = f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
-    return text.removeprefix("-") if not text.strip("-0.") else text
+    if not value or size < 0.005:
+        return "<0.01" if value > 0 else "0"
+    return f"{value:.2f}" if size < 9.995 else f"{value:.1f}" if size < 99.95 else f"{value:,.0f}"
 
 
 def tick(value: float) -> str:
@@ -156,6 +157,7 @@ def dots(
     height: int,
     signs: Signs,
     *,
+    total: int = 0,
     ends: tuple[str, str] = ("", ""),
 ) -> list[Line]:
     """Marks over an axis, one column (or more) each, in their order.
@@ -165,6 +167,7 @@ def dots(
         width: cells in all.
         height: rows of the chart, without its base.
         signs: what to draw with.
+        total: how many there will be in the end; room is left for them.
         ends: what stands below the two ends of the base.
 
     Returns:
@@ -178,7 +181,8 @@ def dots(
             scale.high - (scale.high - scale.low) * ((height - 1) // 2) / (height - 1)
         )
     room = dots_room(width)
-    each = max(min(room // max(len(points), 1), 4), 1)
+    each = max(min(room // max(len(points), total, 1), 6), 1)
+    used = min(each * max(len(points), total), room)
     grid: list[list[Part | None]] = [[None] * room for _ in range(height)]
     for index, point in enumerate(points[:room]):
         if not math.isnan(point.value):
@@ -191,7 +195,7 @@ def dots(
         lines.append((*parts, *_runs(cells)))
     lines.append((Part(" " * (_LABEL + 1)), Part(signs.corner + signs.base * room, "rule")))
     first, last = ends
-    gap = room - width_of(first) - width_of(last)
+    gap = max(used, width_of(first) + width_of(last) + 1) - width_of(first) - width_of(last)
     lines.append((Part(" " * (_LABEL + 2)), Part(first + " " * max(gap, 1) + last, "dim")))
     return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events, on
@@ -13,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from pleg_tui.compare.types import Experiment, Plan, Report
+from pleg_tui.cri.clean import clean
 from pleg_tui.ui.comparing import Comparing
 from pleg_tui.ui.content.bars import Usage
 from pleg_tui.ui.content.compare import progress_line, sheet
@@ -66,6 +68,8 @@ class Compare(ModeScreen):
         self._sections: Sequence[int] = ()
         self._told = False
         self._was_running = False
+        self._keys = (False, False)
+        """What the keys that make sense depend on."""
 
     async def _prepare(self, plan: Plan) -> Experiment:
         """Have the app prepare an experiment."""
@@ -146,7 +150,9 @@ class Compare(ModeScreen):
         report = self.report
         if report is None:
             return [(Part(" starting", "dim"),)]
-        made = sheet(report, width, height, self.tui.glyphs, running=self.comparing.running)
+        progress = self.comparing.progress
+        blocks = progress.blocks if progress is not None and self.comparing.running else 0
+        made = sheet(report, width, height, self.tui.glyphs, blocks=blocks)
         self._sections = made.sections
         return made.lines
 
@@ -168,9 +174,11 @@ class Compare(ModeScreen):
                 self.tui.say(tidy(self.comparing.error), "warn")
             else:
                 self.tui.say("the comparison is done", "good")
-        if running != self._was_running:
-            self._was_running = running
-            self._tell_activity()
+        self._tell_activity()
+        self._was_running = running
+        keys = running, self.comparing.progress is not None
+        if keys != self._keys:
+            self._keys = keys
             self.refresh_bindings()
         if self.is_current:
             self._draw()
@@ -261,7 +269,11 @@ class Compare(ModeScreen):
         except SaveError as error:
             self.say(str(error), "warn")
         else:
-            self.say(f"saved {path}", "good")
+            folder = str(path.parent)
+            home = str(Path.home())
+            if folder.startswith(home + "/"):
+                folder = f"~{folder.removeprefix(home)}"
+            self.say(clean(f"saved {path.name} in {folder}"), "good")
 
     def action_section(self, step: int) -> None:
         """Scroll to another section."""
