@@ -13,6 +13,7 @@ from typing import Any
 
 from pleg_tui.cli import connect, shapes, table
 from pleg_tui.cli.filters import Filter
+from pleg_tui.cri.clean import MAX_REASON, clean
 from pleg_tui.feed.types import AskError, Feed, SourceChoice
 from pleg_tui.model import Container, ContainerState, Pod, RuntimeInfo
 
@@ -104,8 +105,8 @@ def with_status(container: Container, answer: Mapping[str, Any]) -> Container:
         finished_at=_integer(status, "finished_at") if exited else 0,
         # A field that is zero is left out of the answer.
         exit_code=_integer(status, "exit_code") if exited else None,
-        reason=str(status.get("reason", "")),
-        message=str(status.get("message", "")),
+        reason=clean(str(status.get("reason", "")), MAX_REASON),
+        message=clean(str(status.get("message", ""))),
         log_path=str(status.get("log_path", "")) or container.log_path,
     )
 

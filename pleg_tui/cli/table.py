@@ -11,6 +11,8 @@ from pleg_tui.pleg.relist_model import Verdict
 
 ID_LENGTH = 13
 """As crictl cuts ids."""
+MAX_CELL = 253
+"""Characters of one cell: the longest name that Kubernetes allows (RFC 1123 subdomain)."""
 POD_HEADINGS = ("NAMESPACE", "POD", "READY", "STATE", "RESTARTS", "AGE", "LAST EXIT", "ID")
 _EVENT_COLUMNS = (
     ("SEQ", 5),
@@ -32,11 +34,17 @@ _POD_STATES = {
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equally many cells as lines, columns two spaces apart."""
+    rows = [list(map(_cut, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def _cut(cell: str) -> str:
+    """No single cell makes every line of the table so long that nobody can read it."""
+    return cell if len(cell) <= MAX_CELL else cell[: MAX_CELL - 1] + "…"
 
 
 def pods(listed: Iterable[Pod], now_ns: int, *, nested: bool, full_ids: bool) -> list[str]:
@@ -152,6 +160,7 @@ class EventTable:
         )
 
     def _line(self, cells: list[str]) -> str:
+        cells = list(map(_cut, cells))
         widths = self._widths = [
             max(width, len(cell)) for width, cell in zip(self._widths, cells, strict=True)
         ]

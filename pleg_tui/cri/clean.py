@@ -13,6 +13,8 @@ import unicodedata
 MAX_LENGTH = 4096
 """Characters kept of one string; a label may hold 64 KiB, which no screen shows."""
 
+MAX_REASON = 256
+"""Characters kept of why a container ended, which is a word."""
 
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
     map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))

@@ -11,7 +11,7 @@ from google.protobuf.json_format import MessageToDict
 
 from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
-from pleg_tui.cri.clean import clean, clean_name
+from pleg_tui.cri.clean import MAX_REASON, clean, clean_name
 from pleg_tui.cri.wire import WireError, parse
 from pleg_tui.model import NO_LABELS, Container, ContainerState, Sandbox, SandboxState
 
@@ -62,6 +62,11 @@ def _labels(pairs: Mapping[str, str]) -> Mapping[str, str]:
     return {clean_name(key): clean(value) for key, value in pairs.items()}
 
 
+def _name_in(labels: Mapping[str, str], key: str) -> str:
+    """A label's value, cut as the sandbox's own name is: the two are compared."""
+    return clean_name(labels[key]) if key in labels else ""
+
+
 def _restarts(annotations: Mapping[str, str], attempt: int) -> int:
     try:
         return int(annotations[RESTART_COUNT])
@@ -110,9 +115,9 @@ def _listed_container(message: cri.Container) -> Container:
         image_ref=clean_name(message.image_ref),
         created_at=message.created_at,
         restarts=_restarts(annotations, attempt),
-        pod_uid=labels.get(POD_UID, ""),
-        pod_name=labels.get(POD_NAME, ""),
-        pod_namespace=labels.get(POD_NAMESPACE, ""),
+        pod_uid=_name_in(message.labels, POD_UID),
+        pod_name=_name_in(message.labels, POD_NAME),
+        pod_namespace=_name_in(message.labels, POD_NAMESPACE),
         labels=labels,
         annotations=annotations,
     )
@@ -135,12 +140,12 @@ def _status_container(status: cri.ContainerStatus, sandbox_id: str = "") -> Cont
         started_at=status.started_at,
         finished_at=status.finished_at,
         exit_code=status.exit_code if state is ContainerState.EXITED else None,
-        reason=clean(status.reason, 256),
+        reason=clean(status.reason, MAX_REASON),
         message=clean(status.message),
         restarts=_restarts(annotations, attempt),
-        pod_uid=labels.get(POD_UID, ""),
-        pod_name=labels.get(POD_NAME, ""),
-        pod_namespace=labels.get(POD_NAMESPACE, ""),
+        pod_uid=_name_in(status.labels, POD_UID),
+        pod_name=_name_in(status.labels, POD_NAME),
+        pod_namespace=_name_in(status.labels, POD_NAMESPACE),
         labels=labels,
         annotations=annotations,
         log_path=clean(status.log_path),
