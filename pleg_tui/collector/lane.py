@@ -158,6 +158,9 @@ class Lane:
         if isinstance(error, StreamEnded):
             if error.code == "OK" and self.options.work is Work.CRI_EVENTS and not error.events:
                 return traits.EVENTS_OFF
+            if error.code == "UNAVAILABLE":
+                lost = CallFailed("the event stream", error.code, error.message)
+                return lane_calls.sentence(lost, self.options.endpoint)
             detail = f": {clean(error.message, 300)}" if error.message else ""
             return f"the event stream ended ({error.code}){detail}"
         if isinstance(error, CallFailed):

@@ -50,7 +50,7 @@ class BlockRun:
         if abs(step) > CLOCK_SET_NS:
             return f"the clock was set by {step / 1e9:+.1f} s during it"
         if not self.runtime_lived:
-            return "the runtime was restarted during it"
+            return "the runtime was restarted, or went, during it"
         for lane in sorted(self.killed):
             return f"the guard ended the {lane} lane, which had stopped reading"
         for lane in sorted(self.ended):

@@ -85,7 +85,9 @@ class SideBySide:
         self._reference: list[Sighting] = []
         self._observed = False
         self._notes = list(setting.notes)
-        if not meters.found.pids:
+        self._metered = bool(meters.found.pids)
+        """The runtime's processes could be found when it was prepared."""
+        if not self._metered:
             self._notes.append(f"the runtime's own CPU is unknown: {meters.found.why}")
         self._stop = asyncio.Event()
         self._progress = Progress("starting", 0, len(self._arms), None, 0.0, self._planned_s)
@@ -276,7 +278,7 @@ class SideBySide:
                 due = begun + round(self.plan.block_s * 1e9)
                 run = BlockRun(index, arm, begun, due, first, last)
         if run is not None:
-            run.runtime_lived = self._meters.runtime_alive or not self._meters.found.pids
+            run.runtime_lived = self._meters.runtime_alive or not self._metered
             run.stopped_ourselves = asleep != [p.slept for p in self._lanes.values()]
             run.ended = [lane for lane, p in self._lanes.items() if p.ended]
             run.killed = [lane for lane, p in self._lanes.items() if p.killed]

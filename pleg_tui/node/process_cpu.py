@@ -21,6 +21,8 @@ _CPUCLOCK_SCHED = 2
 
 def clock_ns(pid: int) -> int | None:
     """Processor time of a process of our own PID namespace since it began, ns; None: it is gone."""
+    if pid <= 0:  # 0 is ourselves, and others are other clocks
+        return None
     try:
         # As clock_getcpuclockid(3) makes the number: glibc's MAKE_PROCESS_CPUCLOCK.
         return time.clock_gettime_ns((~pid << 3) | _CPUCLOCK_SCHED)
