@@ -166,7 +166,7 @@ def _crio(options: NodeOptions, ports: Ports) -> dict[str, str]:
     files = _kubeadm(options, ports, _CRIO)
     for path in ("/etc/containerd/config.toml", "/usr/lib/systemd/system/containerd.service"):
         del files[path]
-    on = "true" if options.pod_events else "false"
+    on = "true" if options.crio_events else "false"
     files["/usr/lib/systemd/system/crio.service"] = _unit("crio", "/usr/bin/crio", 10)
     files["/etc/crio/crio.conf"] = f"""\
 {_ADAPTED}[crio]

@@ -82,6 +82,11 @@ class NodeOptions:
             raise ValueError(f"kubelet must be 1.20 to 1.40, not {self.kubelet}")
         if not 0 <= self.verbosity <= 10:
             raise ValueError(f"verbosity must be 0 to 10, not {self.verbosity}")
+        flavour = self.runtime.flavour
+        if not flavour.startswith("containerd") and (
+            self.layout is not Layout.CRIO or not flavour.startswith("crio")
+        ):
+            raise ValueError(f"a simulated node of layout {self.layout} has no runtime {flavour}")
 
     @property
     def minor_patch(self) -> tuple[int, int]:
@@ -94,6 +99,11 @@ class NodeOptions:
         if match is None:
             raise ValueError(f"kubelet must be a version such as 1.36.2, not {self.kubelet!r}")
         return int(match[1]), int(match[2] or 0)
+
+    @property
+    def crio_events(self) -> bool:
+        """enable_pod_events of the crio layout."""
+        return self.pod_events or self.runtime.flavour == "crio"
 
     @property
     def git_version(self) -> str:
@@ -140,6 +150,8 @@ def from_namespace(namespace: argparse.Namespace) -> NodeOptions | None:
         raise ValueError("--socket and --kubelet exclude each other: the node's layout decides")
     if "layout" in picked:
         picked["layout"] = Layout(picked["layout"])
+    elif str(given.get("flavour", "")).startswith("crio"):
+        picked["layout"] = Layout.CRIO
     if "faults" in picked:
         picked["faults"] = frozenset(Fault(name) for name in picked["faults"])
     return NodeOptions(**picked, runtime=runtime_options.from_namespace(namespace))
