@@ -93,6 +93,13 @@ class Terminal:
         with self._lock:
             return "\n".join(self._screen.display)
 
+    @property
+    def condition(self) -> tuple[object, ...]:
+        """How the terminal stands: line settings, and the modes that programs switch on and off."""
+        settings = termios.tcgetattr(self._fd)
+        with self._lock:
+            return (settings[:4], frozenset(self._screen.mode), self._screen.is_alternate)
+
     def wait_for(self, text: str, seconds: float = 20.0) -> str:
         """Wait until the screen shows a text; returns the screen.
 

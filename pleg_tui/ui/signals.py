@@ -24,7 +24,7 @@ PATIENCE_S = 3.0
 
 
 def install(app: PlegTui, loop: asyncio.AbstractEventLoop) -> None:
-    """Have SIGTERM and SIGHUP end the app in order; to be called before it has the terminal.
+    """Have every signal that ends a program end the app in order, before it has the terminal.
 
     Plain handlers, not the loop's: the loop stands still while the terminal takes no output.
     """
@@ -42,8 +42,9 @@ def install(app: PlegTui, loop: asyncio.AbstractEventLoop) -> None:
         watchdog.daemon = True
         watchdog.start()
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGHUP, end)
+    # INT and QUIT come from outside only: in the terminal's raw mode their keys are keys.
+    for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(ending, end)
 
 
 def _leave(code: int, attributes: Attributes | None) -> None:
