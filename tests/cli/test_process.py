@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pleg_tui.sim.options import Options
 from pleg_tui.sim.process import SimulatorProcess
+from tests.terminal import children_of, command_line
 
 COMMAND = [sys.executable, "-m", "pleg_tui"]
 CLEAN = {
@@ -73,13 +74,13 @@ def test_what_is_not_a_cri_ends_with_3(tmp_path: Path) -> None:
 
 def test_version_and_help() -> None:
     assert run("--version").stdout.startswith("pleg-tui 0.")
-    for command in ([], ["demo"], ["pods"], ["events"], ["simulate"]):
+    for command in ([], ["demo"], ["pods"], ["events"], ["compare"], ["simulate"]):
         told = run(*command, "--help")
         assert (told.returncode, told.stderr) == (0, "")
         assert told.stdout.startswith("usage: pleg-tui")
     told = run("--help")
-    for later in ("compare", "check", "switch", "rollback"):
-        assert later not in told.stdout
+    for name in ("compare", "check", "switch", "rollback"):
+        assert name in told.stdout
 
 
 def test_pods_of_a_runtime_named_in_three_ways(endpoint: str, tmp_path: Path) -> None:
@@ -230,3 +231,34 @@ def _until_blocked(program: subprocess.Popen[str]) -> None:
             return
         held = now
         time.sleep(0.3)
+
+
+def test_compare_measures_the_simulator_and_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    program = start("compare", "--demo", "--pods", "4", "--block", "1s", "--period", "200ms",
+                    "--duration", "10m", "-o", "json", "--save", str(path))  # fmt: skip
+    lanes = _until(lambda: lanes_of(program.pid))
+    program.send_signal(signal.SIGINT)
+    output, error = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert error == f"pleg-tui: saved {path}\n"
+    told = json.loads(output)
+    assert told["simulated"] is True
+    assert told == json.loads(path.read_text())
+    assert not any(command_line(lane) for lane in lanes)
+
+
+def lanes_of(pid: int) -> list[int]:
+    """Both lanes' processes; the one that only asks who the runtime is comes before them."""
+    found = [child for child in children_of(pid) if "lane" in command_line(child)]
+    return found if len(found) == 2 else []
+
+
+def _until(found: Callable[[], list[int]]) -> list[int]:
+    import time
+
+    end = time.monotonic() + 60
+    while not (result := found()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return result
