@@ -34,6 +34,7 @@ _TAIL_LINES = 20_000
 _HEAD_LINES = 2_000
 _MIXED = ("/var/log/syslog", "/var/log/messages")
 """Files that hold the lines of many programs, each with the program's name and pid before it."""
+_NAMED = re.compile(r"\S[^\]]{0,200} (?:kubelet|k3s|microshift|hyperkube)\[(\d+)\]: ")
 
 
 def read_log(
@@ -143,7 +144,7 @@ def _line(text: str, mixed: bool) -> Line:
     line = parse_line(text)
     if not mixed:
         return line
-    found = re.search(r" (?:kubelet|k3s|microshift|hyperkube)\[(\d+)\]: ", text[:200])
+    found = _NAMED.match(text)
     return replace(line, pid=int(found[1]) if found else -1)
 
 

@@ -26,7 +26,8 @@ CLEAR = 0.40
 doubt."""
 FAINT = 0.12
 """What two pods' polling showed was above this, and what events showed far below."""
-FLAT = 0.05
+FLAT = 1.6
+"""What chance makes of no rhythm at all stays below this, in standard deviations, 19 times of 20."""
 MIN_SECONDS = 15.0
 _LAGS = tuple(range(18, 33))
 """In samples: 0.9 to 1.6 s, for a relist comes one second after the one before has *ended*."""
@@ -70,13 +71,14 @@ def judge(samples: Sequence[IoSample], pods: int | None = None) -> Evidence:
     )
     noise = 1 / math.sqrt(seconds * RATE_HZ)
     # A probe every second has a rhythm too, but does not read a listing of all pods.
-    plausible = bytes_per_s >= _BYTES_PER_POD * (pods or 0)
+    calm_per_s = sum(_calmed(_increments(samples, "rchar"))) / seconds
+    plausible = calm_per_s >= _BYTES_PER_POD * (pods or 0)
     if best.at_period >= CLEAR and best.lead >= CLEAR and plausible:
         return Evidence("rhythm", f"{says}: it polls", Weight.STRONG, polls=True)
     if abs(best.period - 1) < 0.08 and best.at_period >= max(FAINT, 4 * noise) <= best.lead:
         return Evidence("rhythm", f"{says}: it may well poll", Weight.WEAK, polls=True)
     flat = all(
-        abs(rhythm.at_one) <= FLAT and rhythm.at_period <= max(0.2, 4 * noise)
+        rhythm.at_one <= FLAT * noise and rhythm.at_period <= max(0.2, 4 * noise)
         for rhythm in correlations.values()
     )
     if not flat:
