@@ -92,7 +92,7 @@ def test_simulated_is_said_wherever_a_figure_is(compare: Compare) -> None:
     headings = [
         line
         for line in ended.lines
-        if line[:1] != " " and line[:4].isupper() or line.startswith("--")
+        if (line[:1] != " " and line[:4].isupper()) or line.startswith("--")
     ]
     assert len(headings) == 6
     assert all("simulated" in line.lower() for line in headings)
