@@ -26,6 +26,7 @@ from pleg_tui.compare.types import (
     Progress,
     Report,
     Sighting,
+    Watch,
 )
 from pleg_tui.model import EventType, LifecycleEvent
 
@@ -110,6 +111,16 @@ class SideBySide:
     def pids(self) -> tuple[int, ...]:
         """Of the lanes' processes that run now."""
         return tuple(lane.pid for lane in self._lanes.values())
+
+    @property
+    def sightings(self) -> tuple[Sighting, ...]:
+        """Everything that the lanes told of so far, first listings and replays too."""
+        return tuple(self._sightings)
+
+    @property
+    def watches(self) -> list[Watch]:
+        """When which lane was on, of the blocks that count."""
+        return [watch for run in self._runs for watch in run.watches()]
 
     def observe(self, events: Iterable[LifecycleEvent]) -> None:
         """Take what the live view beside it was told, so that more of what happened is known.
@@ -363,7 +374,7 @@ class SideBySide:
             sources=setting.sources,
             kubelet=tally.kubelet(self._kubelet, told),
             reference=tuple(self._reference),
-            watches=[watch for run in self._runs for watch in run.watches()],
+            watches=self.watches,
             counted_throughout=self._observed,
             overhead=tally.overhead(self._runs, setting.beside),
             started_at=self._started_at,
