@@ -83,6 +83,7 @@ class Node:
             "ca_file": f"{root}{CERTIFICATE}",
             "log_file": kubelet.log_file,
             "bin": f"{own}/bin",
+            "restart_command": f"{own}/bin/systemctl restart {{unit}}",
         }
 
     def _prepare(self, ports: Ports) -> tuple[Home, Options]:
