@@ -188,14 +188,19 @@ def _kubelet_version(facts: Facts) -> Check:
         return Check("kubelet-version", Status.UNKNOWN, title, clean(why))
     # What depends on the pods has a line of its own.
     mine = tuple(rung for rung in found if rung.when is When.ALWAYS)
-    said = "; ".join(rung.says for rung in mine) or "nothing is known against it"
+    faults = tuple(rung for rung in mine if rung.status is not Status.PASS)
+    said = "; ".join(rung.says for rung in faults)
+    if not faults:
+        said = "no fault of this version is known"
+        if mine:
+            said += "; what to know of it is in the plan of `pleg-tui switch evented`"
     return Check(
         "kubelet-version",
         worst(mine),
         title,
         clean(f"{version.value} ({version.source}): {said}"),
-        _joined(rung.remedy for rung in mine),
-        _joined(rung.source for rung in mine),
+        _joined(rung.remedy for rung in faults),
+        _joined(rung.source for rung in faults),
     )
 
 
@@ -209,7 +214,7 @@ def _distribution(facts: Facts) -> Check:
     places = [home.drop_in_dir or home.config_file or ""]
     says += [place for place in places if place]
     if home.overwritten_by:
-        says.append(f"would be overwritten by {home.overwritten_by}")
+        says.append(f"a change there does not last for ever: {home.overwritten_by}")
     evidence = clean("; ".join(says))
     broken = [file for file in facts.kubelet.config_files if file.error]
     if broken:
@@ -272,7 +277,8 @@ def _runtime_events(facts: Facts) -> Check:
     if not crio:
         source = "" if known.name != "containerd" else "containerd has no option for it"
         if known.cri_events == "none":
-            return Check("runtime-events", Status.FAIL, title, known.cri_events_why, source=source)
+            remedy = "use a runtime that does: containerd 2.0.3 or CRI-O 1.35, or later"
+            return Check("runtime-events", Status.FAIL, title, known.cri_events_why, remedy, source)
         return _setting("runtime-events", title, config.pod_events, "see the line above")
     broken = [file for file in config.files if file.error]
     if broken:

@@ -97,7 +97,7 @@ def read_crio(root: str, process: RuntimeProcess | None, why: str = "") -> Runti
     arguments = process.command if process else ()
     main = _argument(arguments, ("--config", "-c")) or CRIO_CONFIG
     folder = _argument(arguments, ("--config-dir", "-d")) or CRIO_DROP_INS
-    files = [_read(root, main)] if os.path.lexists(under(root, main)) else []  # noqa: PTH110
+    files = [_read(root, main)] if os.path.lexists(under(root, main)) else []
     files += [_read(root, path) for path in _drop_ins(root, folder)]
     flag = _flag(process)
     return RuntimeConfig(process, why, _decide(files, flag), tuple(files), folder, flag)
@@ -256,7 +256,7 @@ def _argument(command: Sequence[str], names: tuple[str, ...]) -> str:
 
 def _processes(proc: str) -> Iterator[RuntimeProcess]:
     try:
-        names = os.listdir(proc)
+        names = os.listdir(proc)  # noqa: PTH208
     except OSError:
         return
     for name in names:

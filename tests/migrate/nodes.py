@@ -10,7 +10,7 @@ from typing import Any
 from pleg_tui.migrate.facts import Facts, PodsSeen, RuntimeSeen
 from pleg_tui.migrate.files import NodeFiles
 from pleg_tui.migrate.hands import HandsError, Verdict
-from pleg_tui.migrate.plan import Plan, Restart, plan
+from pleg_tui.migrate.plan import Plan, Restart, Target, plan
 from pleg_tui.node.kubelet.types import (
     ConfigFile,
     Fact,
@@ -46,7 +46,7 @@ class Node:
 
     root: Path
     distribution: str = "kubeadm"
-    version: str = "1.32.4"
+    version: str | None = "1.32.4"
     mode: Mode = Mode.GENERIC
     gate: bool | None = False
     config_file: str | None = "/var/lib/kubelet/config.yaml"
@@ -91,7 +91,7 @@ class Node:
         files += [ConfigFile(p, "config", e) for p, e in self.errors.items() if p not in known]
         return KubeletFacts(
             pid=self.pid,
-            why="",
+            why="" if self.pid else "no process is named kubelet",
             version=Fact(self.version, "its program"),
             config_files=tuple(files),
             flags=self.flags,
@@ -126,7 +126,7 @@ class Node:
             config = read_crio(str(self.root), process, "process 99")
         return Facts(self.kubelet(), self.runtime, config, self.pods)
 
-    def plan(self, target: str = "evented", **more: bool) -> Plan:
+    def plan(self, target: Target = "evented", **more: bool) -> Plan:
         made = plan(target, self.facts(), self.files, **more)
         assert isinstance(made, Plan), made
         return made
@@ -219,7 +219,7 @@ def snapshot(root: Path, *skip: str) -> dict[str, tuple[object, ...]]:
     found: dict[str, tuple[object, ...]] = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))
-        if name.startswith(skip) or name in ("var/lib/pleg-tui",):
+        if name.startswith(skip) or name in ("var", "var/lib"):
             continue
         status = path.lstat()
         data = path.read_bytes() if path.is_file() else b""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pleg_tui.migrate.facts import PodsSeen, RuntimeSeen
-from pleg_tui.migrate.plan import Refused, diff, plan
+from pleg_tui.migrate.plan import Refused, Target, diff, plan
 from pleg_tui.node.kubelet.types import Mode
 from tests.migrate.nodes import Node, crio, eks, k3s, kubeadm
 
@@ -93,7 +93,7 @@ def test_there_and_back_and_there_again(tmp_path: Path, make: object) -> None:
     node: Node = make(tmp_path)  # type: ignore[operator]
     names = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
 
-    def carry(target: str) -> int:
+    def carry(target: Target) -> int:
         made = node.plan(target)
         for change in made.changes:
             if change.after is None:
