@@ -5,8 +5,9 @@ for each replicate of four blocks, so a drift from replicate to replicate does n
 straight drift through the whole run, the effect of polling, the effect of events, and what the two
 do to each other. The effect of a lane is its main effect: what it adds, on average over the other
 lane being off and on. The interval is the estimate ± Student's t, with as many degrees of freedom
-as there are blocks beyond unknowns; that it is right rests on the order of the arms having been
-drawn (`pleg_tui.compare.schedule`), not on the noise being of any one shape.
+as there are blocks beyond unknowns, less those that were given less weight; that it is right rests
+on the order of the arms having been drawn (`pleg_tui.compare.schedule`), not on the noise being of
+any one shape.
 
 Bursts (a pulled image, garbage collection, somebody's crictl) make least squares useless: with 40
 ms/s more in every tenth block of 28 its interval is ± 8 ms/s, that of paired t tests ± 9, that of
@@ -17,7 +18,7 @@ half of its weight is named in `Effects.weak`; none is dropped.
 
 Under churn most of what differs between blocks is how much happened in them. Where the changes were
 counted the same way in every arm, they may explain their part of the cost (`adjust`): with 100 ± 12
-changes in each block the interval shrinks from ± 9.7 to ± 1.7 ms/s, the coverage stays. Where only
+changes in each block the interval shrinks from ± 10.2 to ± 1.7 ms/s, the coverage stays. Where only
 the lanes count, it must not be done: an arm that sees less would seem to have had less.
 
 Where CPU can only be read in ticks (10 ms, /proc/PID/stat), many blocks read the same, and a spread
@@ -207,7 +208,10 @@ def _fit(columns: list[Column], spent: Column, groups: list[int], coarse: float)
     correction = 1 + unknowns / count * (1 - inside) / inside if inside else 1.0
     squares = sum(min(abs(r), bend) ** 2 for r in residuals) / degrees
     variance = (correction / inside) ** 2 * squares if inside else math.inf
-    return _Fit(spent, groups, weights, degrees, max(variance, coarse**2))
+    # A block that was given less weight says less of the noise: it is no degree of freedom.
+    bent = sum(abs(r) > bend for r in residuals)
+    sure = max(degrees - bent, FEWEST_DEGREES - 1)
+    return _Fit(spent, groups, weights, sure, max(variance, coarse**2))
 
 
 def _dot(a: Column, b: Column) -> float:
@@ -223,16 +227,16 @@ def _centred(column: Column, groups: list[int], weights: Column) -> Column:
         totals[group] += weight
     means = {group: sums[group] / totals[group] for group in sums}
     return [
-        (value - means[group]) * math.sqrt(weight)
+        (value - means[group]) * weight**0.5
         for value, group, weight in zip(column, groups, weights, strict=True)
     ]
 
 
 def _without(column: Column, basis: list[Column]) -> Column:
-    """What is left of a column beside the basis; twice, for the sake of rounding."""
-    for _ in range(2):
-        for unit in basis:
-            share = _dot(unit, column)
+    """What is left of a column beside the basis (modified Gram-Schmidt)."""
+    for unit in basis:
+        share = _dot(unit, column)
+        if share:
             column = [c - share * u for c, u in zip(column, unit, strict=True)]
     return column
 
