@@ -50,7 +50,7 @@ async def test_states_are_said_in_a_word_with_the_reason(opened: Opener) -> None
     async with opened(*a_node()) as stage:
         assert "OOMKilled (exit 137)" in stage.line("└ worker")
         assert "↻ CrashLoop" in stage.line("/looper-0")
-        assert "restarted, was exit 1" in stage.line("├ sidecar")
+        assert "was exit 1, restarted" in stage.line("├ sidecar")
         assert "○ completed" in stage.line("job-28391-k2j1l")
         assert "◐ starting" in stage.line("/fresh-9")
         assert "● running" in stage.line("└ logger")

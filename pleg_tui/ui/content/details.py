@@ -116,7 +116,17 @@ def pod_sections(pod: Pod, answer: Mapping[str, Any] | None, now: int) -> list[S
         ("ready", (f"{pod.running} of {len(pod.counted)} run", "")),
         ("restarts", (str(pod.restarts), "")),
     ]
-    sections: list[Section] = [("Pod", head)]
+    rows = []
+    newest = {container.id for container in pod.current}
+    for container in pod.containers:
+        state = status_in(pod, container, now)
+        change = container_change(container)
+        text = f"{state.word}  {change.text}" if change.text != state.word else state.word
+        if change.at:
+            text += f", {age(now - change.at)} ago"
+        older = "" if container.id in newest else f" (attempt {container.attempt})"
+        rows.append((container.name + older, (text, state.tone.value)))
+    sections: list[Section] = [("Pod", head), ("Containers", rows)]
     if sandbox is not None:
         head.append(("sandbox", (sandbox.state.name.lower(), _sandbox_style(sandbox))))
         head.append(("attempt", (str(sandbox.attempt), "")))
@@ -128,17 +138,6 @@ def pod_sections(pod: Pod, answer: Mapping[str, Any] | None, now: int) -> list[S
     else:
         head.append(("sandbox", ("not known", "warn")))
         sections.append(("Ids", [("pod uid", (pod.uid, ""))]))
-    rows = []
-    newest = {container.id for container in pod.current}
-    for container in pod.containers:
-        state = status_in(pod, container, now)
-        change = container_change(container)
-        text = f"{state.word}  {change.text}" if change.text != state.word else state.word
-        if change.at:
-            text += f", {age(now - change.at)} ago"
-        older = "" if container.id in newest else f" (attempt {container.attempt})"
-        rows.append((container.name + older, (text, state.tone.value)))
-    sections.append(("Containers", rows))
     earlier = [
         (f"attempt {s.attempt}", (f"{s.state.name.lower()}  {s.id}", "dim"))
         for s in pod.sandboxes[1:]

@@ -247,7 +247,7 @@ def container_change(container: Container, previous: Container | None = None) ->
     if container.state is ContainerState.RUNNING:
         if previous is not None and previous.state is ContainerState.EXITED:
             tone = Tone.BAD if is_oom(previous) else Tone.WARN if previous.exit_code else Tone.OFF
-            return Change(container.started_at, f"restarted, was {why(previous)}", tone)
+            return Change(container.started_at, f"was {why(previous)}, restarted", tone)
         return Change(container.started_at, "started")
     if container.state is ContainerState.CREATED:
         return Change(container.created_at, "created")
@@ -265,9 +265,12 @@ def pod_change(pod: Pod, changes: Iterable[tuple[Container, Change]]) -> Change:
     newest = Change(0, "")
     if sandbox is not None:
         newest = Change(sandbox.created_at, "sandbox created")
-    for container, change in changes:
+    told = tuple(changes)
+    for container, change in told:
         if change.at >= newest.at and change.text:
-            newest = Change(change.at, f"{container.name} {change.text}", change.tone)
+            # Where there is but one container, the room is for what happened to it.
+            text = f"{container.name} {change.text}" if len(told) > 1 else change.text
+            newest = Change(change.at, text, change.tone)
     ended = any(c.state is ContainerState.EXITED for c in pod.current)
     if is_stopping(pod) and not ended:
         return Change(max(pod.changed_at, newest.at), "sandbox stopped")

@@ -54,7 +54,8 @@ class DetailsScreen(LookUp):
             usages = self.tui.usages
             key = self._container.id if self._container is not None else self._pod.uid
             pairs = usage_pairs(usages.samples.get(key), usages.why, self.tui.glyphs)
-            sections.insert(1, ("Usage", [pair for pair in pairs if pair[1][0]]))
+            place = next(i for i, (title, _) in enumerate(sections) if title == "Ids")
+            sections.insert(place, ("Usage", [pair for pair in pairs if pair[1][0]]))
         self.query_one(TextPane).show(section_lines(sections, self._note))
 
     def watched(self) -> Watched:
