@@ -220,7 +220,8 @@ def _same(report: Report) -> str:
 
 
 def _too_few(report: Report) -> str:
-    if report.baseline_runtime_cpu_ms_per_s is None and report.blocks:
+    counted = [block for block in report.measured if not block.spoiled]
+    if counted and all(block.runtime_cpu_ns is None for block in counted):
         return (
             "the runtime's CPU could not be read, so what either lane costs it is unknown; run it "
             "as root, on the node itself or with --root"

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from pleg_tui.compare.report import build
 from pleg_tui.compare.types import (
+    Arm,
     Context,
     Interval,
     KubeletBeside,
@@ -16,7 +18,7 @@ from pleg_tui.compare.types import (
     Report,
 )
 from pleg_tui.compare.verdict import caveats, verdict
-from tests.compare.synthetic import REAL, report
+from tests.compare.synthetic import REAL, full, report
 
 ALONE = replace(
     REAL,
@@ -159,13 +161,15 @@ def test_too_few_blocks_tell_nothing() -> None:
 
 
 def test_a_runtime_that_could_not_be_read_is_said_with_the_remedy() -> None:
-    made = replace(
-        report(),
-        lanes={Lane.POLLING: lane(None), Lane.EVENTED: lane(None)},
-        baseline_runtime_cpu_ms_per_s=None,
-    )
+    blind = [replace(block, runtime_cpu_ns=None) for block in full()]
+    made = build(Plan(), blind, (), REAL)
     assert "could not be read" in verdict(made)
     assert "run it as root" in verdict(made)
+
+
+def test_before_the_first_block_without_lanes_nobody_is_sent_to_be_root() -> None:
+    first = [block for block in full() if block.arm is not Arm.OFF][:2]
+    assert build(Plan(), first, (), REAL).verdict.startswith("Too few blocks")
 
 
 def test_an_aa_run_says_whether_the_method_holds() -> None:
