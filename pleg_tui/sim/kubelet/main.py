@@ -219,6 +219,7 @@ class Kubelet:
             return
         self._polls = False
         self._pleg = asyncio.create_task(generic.run(t.EVENTED_RELIST_S))
+        self._pleg.add_done_callback(self._ended)
         self._go(self._until_fallen_back(evented, generic))
 
     async def _until_fallen_back(self, evented: EventedPleg, generic: GenericPleg) -> None:
@@ -230,6 +231,7 @@ class Kubelet:
             self._pleg.cancel()
         self._polls = True
         self._pleg = asyncio.create_task(generic.run(t.RELIST_S))
+        self._pleg.add_done_callback(self._ended)
 
     async def _settled(self, generic: GenericPleg) -> None:
         while generic.last_relist is None:  # noqa: ASYNC110 - rare and short
@@ -263,7 +265,12 @@ class Kubelet:
     def _go(self, work: Any) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("main.py:1", "A fault of the simulation", repr(error))
 
     # ---- what it shows ----
 
