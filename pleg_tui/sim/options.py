@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 from pleg_tui.sim.flavours import DEFAULT_FLAVOUR, FLAVOURS
 
-SCENARIOS = ("steady", "rollout", "crashloop", "oom", "jobs", "storm")
+SCENARIOS = ("steady", "rollout", "crashloop", "oom", "eviction", "jobs", "storm")
 MAX_PODS = 20_000
 
 
