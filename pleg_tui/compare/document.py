@@ -70,7 +70,7 @@ def number(value: float | None) -> float | None:
     """Rounded to what means something; null for what no JSON number can be."""
     if value is None or not math.isfinite(value):
         return None
-    return value if isinstance(value, int) else round(value, 6)
+    return value if isinstance(value, int) else round(value, 6) + 0.0  # no -0.0
 
 
 def time_text(ns: int) -> str | None:
