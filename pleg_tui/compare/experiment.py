@@ -98,7 +98,6 @@ class SideBySide:
         self._ends = 0.0
         self._size = (0, 0)
         self._report: Report | None = None
-        self._counts = (0, 0)
 
     # ---- what viewers see ----
 
@@ -145,10 +144,8 @@ class SideBySide:
             )
 
     def report(self) -> Report:
-        """What can be said with the blocks so far; computed anew only when there is more."""
-        counts = (len(self._runs), len(self._reference) if self._finished else 0)
-        if self._report is None or counts != self._counts:
-            self._counts = counts
+        """What can be said with the blocks so far; computed once after each block."""
+        if self._report is None:
             self._report = self._build()
         return self._report
 
@@ -174,12 +171,15 @@ class SideBySide:
                 after = await asyncio.to_thread(self._setting.look_again)
                 self._kubelet = between(self._setting.kubelet, after)
         finally:
-            self._step("finishing")
             await end(list(self._lanes.values()))
             self._lanes = {}
-            self._step("done")
+            now = time.monotonic() - self._begun
+            self._progress = replace(
+                self._progress, phase="done", arm=None, elapsed_s=now, left_s=0.0
+            )
             self._report = None
-            self._changed()
+        await self._refresh()
+        self._changed()
         return self.report()
 
     # ---- how it goes ----
@@ -240,6 +240,7 @@ class SideBySide:
                 break
             self._runs.append(run)
             spoiled = spoiled + 1 if run.spoiled else 0
+            await self._refresh()
             self._changed()
             if run.killed and self._reads_cri(run.killed):
                 self._notes.append(
@@ -362,8 +363,13 @@ class SideBySide:
         if self.on_change is not None:
             self.on_change()
 
+    async def _refresh(self) -> None:
+        """Compute the report; in a thread, as it may take a while after much change."""
+        self._report = await asyncio.to_thread(self._build)
+
     def _build(self) -> Report:
-        told = tally.blocks(self._runs, self._reference if self._observed else self._sightings)
+        reference = tuple(self._reference)
+        told = tally.blocks(self._runs, reference if self._observed else self._sightings)
         setting = self._setting
         available = frozenset(lane for lane in setting.lanes if lane not in self._dropped)
         context = Context(
@@ -373,7 +379,7 @@ class SideBySide:
             reason=self._reason,
             sources=setting.sources,
             kubelet=tally.kubelet(self._kubelet, told),
-            reference=tuple(self._reference),
+            reference=reference,
             watches=self.watches,
             counted_throughout=self._observed,
             overhead=tally.overhead(self._runs, setting.beside),
