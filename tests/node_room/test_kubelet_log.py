@@ -51,7 +51,7 @@ def test_the_log_of_a_real_kubelet_that_polls() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "I1123 16:00:55.9   812 feature_gate.go:249] feature gates: &{map[A:false EventedPLEG:true]}",
+        "I1123 16:00:55.9   812 f.go:249] feature gates: &{map[A:false EventedPLEG:true]}",
         "I1123 16:00:55.9   812 feature_gate.go:249] feature gates: {map[EventedPLEG:true]}",
         'I1123 16:00:55.9   812 feature_gate.go:476] "Updated" featureGates={"EventedPLEG":true}',
         "Nov 23 16:00:55 n kubelet[812]: I1123 16:00:55.9   812 feature_gate.go:476] "

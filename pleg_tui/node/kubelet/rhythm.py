@@ -27,7 +27,7 @@ doubt."""
 FAINT = 0.12
 """What two pods' polling showed was above this, and what events showed far below."""
 FLAT = 1.6
-"""What chance makes of no rhythm at all stays below this, in standard deviations, 19 times of 20."""
+"""Standard deviations below which chance alone stays 19 times of 20, where there is no rhythm."""
 MIN_SECONDS = 15.0
 _LAGS = tuple(range(18, 33))
 """In samples: 0.9 to 1.6 s, for a relist comes one second after the one before has *ended*."""

@@ -107,7 +107,7 @@ class KubeletWatch:
             self._pending = None
             changes += self._to_mode(mode, why, at, "a full look")
         sample = self._read_metrics()
-        changes += self._look_at_log(at)
+        changes += self._look_at_log(at, counted=sample is not None)
         figures = self._unknown_figures()
         if sample is not None:
             changes += self._look_at_counters(sample, at)
@@ -214,13 +214,14 @@ class KubeletWatch:
             del self._samples[0]
         return sample
 
-    def _look_at_log(self, at: float) -> tuple[Change, ...]:
+    def _look_at_log(self, at: float, *, counted: bool) -> tuple[Change, ...]:
+        """What its new lines tell, but for what its metrics have counted already."""
         log = self._tail.new(self._options.timeout_s) if self._tail else LogFacts()
         changes: list[Change] = []
-        if log.stream_errors and self._seen.errors is None:
+        if log.stream_errors and not counted:
             says = f"{log.stream_errors} errors of its event stream in its log"
             changes.append(Change(ChangeKind.STREAM_ERRORS, at, says, _WATCH_IT, "log"))
-        if log.discards and self._seen.discards is None:
+        if log.discards and not counted:
             says = f"it threw away {log.discards} pod events, by its log"
             changes.append(Change(ChangeKind.DISCARDS, at, says, _LOAD, "log"))
         if log.unhealthy:
