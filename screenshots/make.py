@@ -7,6 +7,7 @@ code gives the same picture.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -21,10 +22,13 @@ for _name in ("NO_COLOR", "SSH_CONNECTION"):
     os.environ.pop(_name, None)
 time.tzset()
 
+from pleg_tui.compare.report import from_json  # noqa: E402
+from pleg_tui.compare.types import Plan  # noqa: E402
 from pleg_tui.sim.options import Options  # noqa: E402
 from pleg_tui.ui.app import PlegTui  # noqa: E402
 from pleg_tui.ui.content.bars import Usage  # noqa: E402
 from pleg_tui.ui.options import UiOptions  # noqa: E402
+from tests.compare_scenes import FakeExperiment, FakeLab  # noqa: E402
 from tests.scenes import SceneFeed  # noqa: E402
 
 
@@ -38,6 +42,8 @@ class Shot:
     theme: str = "pleg-dark"
     scenario: str = "steady"
     seconds: int = 45
+    report: str = ""
+    """A report of a real run on the simulator, for the experiment to end with."""
 
 
 SHOTS = (
@@ -47,8 +53,21 @@ SHOTS = (
     Shot("live-light", (120, 40), ("j", "j"), theme="pleg-light"),
     Shot("unhealthy", (120, 40), ("exclamation_mark", "j"), scenario="oom", seconds=60),
     Shot("details", (120, 40), ("exclamation_mark", "j", "j", "enter"), scenario="oom", seconds=60),
+    Shot("compare", (120, 44), ("2", "enter"), report="compare-simulated.json"),
     Shot("help", (120, 40), ("question_mark",)),
 )
+
+
+class Replayed(FakeLab):
+    """An experiment that ends with a report of tests/data, whose figures the simulator gave."""
+
+    def __init__(self, name: str) -> None:
+        text = (HERE.parent / "tests" / "data" / name).read_text("utf-8")
+        super().__init__(from_json(json.loads(text)))
+
+    async def prepare(self, plan: Plan) -> FakeExperiment:  # noqa: ARG002 - it ran with its own
+        """One that has the report's own plan."""
+        return await super().prepare(self.final.plan)
 
 
 async def take(shot: Shot) -> None:
@@ -56,12 +75,14 @@ async def take(shot: Shot) -> None:
     with tempfile.TemporaryDirectory() as folder:
         options = Options(pods=16, churn=0.7, speed=1.0, seed=11, scenario=shot.scenario)
         feed = SceneFeed(options, Path(folder))
+        lab = Replayed(shot.report) if shot.report else None
         app = PlegTui(
             feed,
             UiOptions(theme=shot.theme, node="worker-3"),
             now=feed.now,
             monotonic=feed.monotonic,
             measure=lambda *_: Usage(),  # what this program costs differs from run to run
+            prepare=lab.prepare if lab is not None else None,
         )
         async with app.run_test(size=shot.size) as pilot:
             await pilot.pause(0.2)
@@ -75,6 +96,13 @@ async def take(shot: Shot) -> None:
             for key in shot.keys:
                 await pilot.press(key)
                 await pilot.pause(0.1)
+            if lab is not None:
+                lab.last.finish()
+                await pilot.pause(0.2)
+                for _ in range(9):  # until the status line has said that it is done
+                    feed.play(1)
+                    app._take()
+                    app.beat()
             await pilot.pause(0.4)
             picture = app.export_screenshot(title="pleg-tui")
     # Without this, some viewers drop the spaces that columns stand on.

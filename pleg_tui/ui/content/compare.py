@@ -242,7 +242,7 @@ def _legend(signs: Signs, spoiled: bool, width: int) -> Line:
         name, sign, style = arm_look(arm, signs)
         parts += [Part(f"{sign} {name}", style), Part("   " if width > 60 else "  ")]
     if spoiled:
-        parts.append(Part(f"{signs.spoiled} left out", "dim"))
+        parts.append(Part(f"{signs.spoiled} {'left out' if width > 56 else 'out'}", "dim"))
     return tuple(parts)
 
 
@@ -350,7 +350,7 @@ def _kubelet(report: Report, width: int, tag: str) -> list[Line]:
 def _projection(report: Report, width: int, signs: Signs, tag: str) -> list[Line]:
     """What this node would spend at other sizes."""
     told = report.projection
-    lines = [heading("Projected, not measured", "ms/s, with the client", tag, width)]
+    lines = [heading("Projected, not measured", "ms/s with client", tag, width)]
     if told is None:
         why = "not yet: it needs the measured cost of a relist and of an event"
         return lines + wrap_words(why, width, "dim")
