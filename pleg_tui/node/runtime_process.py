@@ -120,6 +120,7 @@ class ShimMeter:
         self._others: dict[int, int | None] = {}
         self._gone_ns = 0
         self._first = True
+        self._any = False
 
     @property
     def count(self) -> int:
@@ -127,7 +128,10 @@ class ShimMeter:
         return len(self._meters)
 
     def read(self) -> int | None:
-        """Processor time since the first look, ns and growing; None: /proc cannot be read."""
+        """Processor time since the first look, ns and growing.
+
+        None: /proc cannot be read, or there never was one, as with a runtime that has none.
+        """
         try:
             with os.scandir(self._proc) as entries:
                 pids = {int(e.name) for e in entries if e.name.isascii() and e.name.isdigit()}
@@ -151,6 +155,9 @@ class ShimMeter:
             else:
                 self._last[pid] = now
         self._first = False
+        self._any = self._any or bool(self._meters)
+        if not self._any:
+            return None
         return self._gone_ns + sum(self._last.values())
 
     def _is_ours(self, pid: int) -> bool:
