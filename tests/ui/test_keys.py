@@ -13,7 +13,7 @@ from tests.ui.fakes import a_node
 
 async def test_a_key_that_was_set_does_it_and_the_old_one_no_more(opened: Opener) -> None:
     chosen = keymap({"view.filter": ["ctrl+f"]})
-    async with opened(*a_node(), keymap=chosen) as stage:
+    async with opened(*a_node(), keymap=chosen, size=(120, 150)) as stage:
         assert "^f filter" in stage.grid()[-1]
         assert "/ filter" not in stage.grid()[-1]
         await stage.press("slash")
