@@ -57,8 +57,8 @@ EVIL = (
     *(f"{order}e{number}" for number, order in enumerate(ORDERS)),
 )
 """What an attacker may call things."""
-_MARK = "\ue000".encode()
-_NO_UTF8 = b"\xff\xfe\xc0"
+MARK = "\ue000".encode()
+NO_UTF8 = b"\xff\xfe\xc0"
 """As many bytes as the mark: the lengths in a message stay true."""
 LONG = "L" * 65536
 ALL = (*EVIL, LONG)
@@ -97,7 +97,7 @@ def assert_harmless(sent: bytes) -> list[str]:
         assert place < 0, (
             f"{order!r} reached the terminal: {sent[max(place - 60, 0) : place + 40]!r}"
         )
-    assert _NO_UTF8 not in sent
+    assert NO_UTF8 not in sent
     copied = [base64.b64decode(found).decode() for found in _COPY.findall(sent)]
     text = _OWN.sub(b"", _COPY.sub(b"", sent)).decode("utf-8")
     assert_inert(text.replace("\r", "").replace("\x08", ""), "the terminal")
@@ -196,14 +196,14 @@ def _pod(world: World, folder: Path, number: str, evil: str) -> None:
 
 def _spoil(sandbox: Sandbox, *containers: Container) -> None:
     """Put what is not UTF-8 in the place of the mark."""
-    sandbox.list_bytes = encode.sandbox_item(sandbox).replace(_MARK, _NO_UTF8)
-    sandbox.status_bytes = encode.sandbox_status(sandbox).replace(_MARK, _NO_UTF8)
+    sandbox.list_bytes = encode.sandbox_item(sandbox).replace(MARK, NO_UTF8)
+    sandbox.status_bytes = encode.sandbox_status(sandbox).replace(MARK, NO_UTF8)
     for container in containers:
-        container.list_bytes = encode.container_item(container).replace(_MARK, _NO_UTF8)
-        container.status_bytes = encode.container_status(container).replace(_MARK, _NO_UTF8)
+        container.list_bytes = encode.container_item(container).replace(MARK, NO_UTF8)
+        container.status_bytes = encode.container_status(container).replace(MARK, NO_UTF8)
 
 
 def _log(evil: str) -> bytes:
-    text = evil.replace("\n", "\\n").encode().replace(_MARK, _NO_UTF8)
+    text = evil.replace("\n", "\\n").encode().replace(MARK, NO_UTF8)
     lines = [b"2026-01-02T03:04:05.6Z stdout F " + part for part in (text, b"\xff\xfe " + text)]
     return b"\n".join([*lines, text, b"2026-01-02T03:04:06Z stderr P partial " + text]) + b"\n"

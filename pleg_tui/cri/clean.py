@@ -75,7 +75,7 @@ def clean(text: str, limit: int = MAX_LENGTH) -> str:
         return text if text.isprintable() else "".join(map(_visible, text))
     if not text.isprintable() or not _INVISIBLE.isdisjoint(text):
         text = "".join(map(_visible, text))
-    return _carried(text) if any(map(_is_mark, text)) else text
+    return _carried(text) if any(map(_is_mark, set(text))) else text
 
 
 def clean_name(text: str) -> str:

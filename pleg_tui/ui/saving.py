@@ -30,7 +30,9 @@ def save_text(name: str, lines: Iterable[str], *, folder: str = "logs") -> Path:
         raise SaveError("not saved: there is no home folder and no XDG_STATE_HOME")
     base, below = found
     below = (*below, folder)
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".")[:200] or "log"
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", name).lstrip(".") or "log"
+    if len(name) > 200:  # its end, which says when, tells it from others
+        name = name[:120] + name[-80:]
     try:
         opened, owner = Memory(base, below)._open(make=True)
     except OSError as error:

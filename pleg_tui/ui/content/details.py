@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from pleg_tui.cri.clean import MAX_LENGTH
 from pleg_tui.model import Container, ContainerState, Pod, Sandbox, SandboxState
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.status import Tone, container_change, status_in, why
@@ -163,6 +164,8 @@ def section_lines(sections: Iterable[Section], note: Value | None = None) -> lis
         for label, (text, style) in pairs:
             name = tidy(label)
             cell = fit(name, width) if width_of(name) <= width else name
+            if len(text) > MAX_LENGTH:
+                text = f"{text[:MAX_LENGTH]}… ({len(text):,} characters: y shows more)"
             lines.append((Part(f"   {cell}  ", "label"), Part(tidy(text), style)))
     return lines
 

@@ -11,9 +11,13 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
+from pleg_tui.cri.clean import MAX_MARKS
+
 SECOND = 1_000_000_000
 """Nanoseconds."""
 
+_MOST_A_CELL = 1 + MAX_MARKS
+"""Characters that a cell holds at most: cri.clean leaves no more marks."""
 _NO_SELECTORS = dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 
 
@@ -29,6 +33,8 @@ def width_of(text: str) -> int:
 
 def cut(text: str, width: int, mark: str = "…") -> str:
     """The text in at most so many cells; what was cut off at the end leaves a mark."""
+    if len(text) > _MOST_A_CELL * (width + 1):  # 64 KiB need not be measured to be cut to a line
+        text = text[: _MOST_A_CELL * (max(width, 0) + 1)]
     if width_of(text) <= width:
         return text
     if width <= 0:
