@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from pleg_tui.node.kubelet.types import Evidence, Weight
 from tests.node_room.kubelets import DATA, STARTED, page
 
 
-def sample(mono: float = 0.0, up: float = 3600.0, **figures: int) -> Sample:
+def sample(mono: float = 0.0, up: float = 3600.0, **figures: Any) -> Sample:
     return parse_metrics(page(**{"relists": 1} | figures), STARTED + up + mono, mono)
 
 

@@ -355,7 +355,13 @@ def test_nothing_known_says_what_would_help(node: Node) -> None:
 
 
 def test_tokens_on_the_command_line_are_not_shown(node: Node) -> None:
-    node.process("--bootstrap-token=abcdef", "--v=2\x1b[31m")
+    node.process(
+        "--bootstrap-token=abcdef",
+        "--some-token",
+        "abcdef",
+        "--kubelet-arg=token=abcdef",
+        "--v=2\x1b[31m",
+    )
     facts = look(node)
     assert "abcdef" not in str(facts)
     assert "\x1b" not in str(facts)
@@ -376,8 +382,32 @@ def test_the_runtimes_metrics_are_found_in_its_configuration(node: Node) -> None
     assert "0 readers of the runtime's CRI events" in facts.mode_why
 
 
-def test_crios_metrics_are_found_in_its_drop_ins(node: Node) -> None:
+def test_the_metrics_of_a_runtime_that_the_kubelet_does_not_use_say_nothing(node: Node) -> None:
+    kubeadm(node, ON, "--container-runtime-endpoint=unix:///run/other.sock", version="1.34.1")
+    with Server({}) as server:
+        node.write(
+            "/etc/containerd/config.toml", f'[metrics]\naddress = "127.0.0.1:{server.port}"\n'
+        )
+        facts = look(node)
+        assert server.asked == []
+    assert "/run/other.sock" in says(facts.evidence, "runtime metrics")
+
+
+def test_a_kubelet_that_restarts_while_it_is_looked_at_is_unknown(node: Node) -> None:
     kubeadm(node, ON, version="1.34.1")
+
+    def restarts() -> tuple[int, str]:
+        node.process(f"--config={CONFIG}", started=STARTED + 900)
+        return 200, page(relists=9000, gate=True)
+
+    with Server({"/metrics": restarts}) as server:
+        facts = look(node, url=server.url)
+    assert facts.mode is Mode.UNKNOWN
+    assert "while it was looked at" in facts.mode_why
+
+
+def test_crios_metrics_are_found_in_its_drop_ins(node: Node) -> None:
+    kubeadm(node, ON, "--container-runtime-endpoint=/var/run/crio/crio.sock", version="1.34.1")
     text = 'container_runtime_crio_operations_total{operation="ListPodSandbox"} 3\n'
     with Server({"/metrics": (200, text)}) as server:
         node.write("/etc/crio/crio.conf", "[crio.metrics]\nenable_metrics = false\n")

@@ -135,11 +135,25 @@ def plain_config(told: Told, config: ReadConfig) -> Mapping[str, object]:
     return plain if isinstance(plain, dict) and plain else config.merged
 
 
-def harmless(argument: str) -> str:
-    """An argument to show: cleaned, and without what may be a token."""
-    name, equals, _ = argument.partition("=")
-    secret = any(word in name.lower() for word in ("token", "password", "secret"))
-    return f"{clean(name)}=…" if equals and secret else clean(argument)
+def harmless(command: Sequence[str]) -> tuple[str, ...]:
+    """A command line to show: cleaned, and without what may be a token."""
+    shown_words: list[str] = []
+    secret_follows = False
+    for word in command:
+        name, equals, value = word.partition("=")
+        if secret_follows and not word.startswith("-"):
+            shown_words.append("…")
+            secret_follows = False
+            continue
+        if name == "--kubelet-arg" and equals:
+            shown_words.append(f"{name}={harmless(('--' + value,))[0].removeprefix('--')}")
+            continue
+        secret = name.startswith("-") and any(
+            mark in name.lower() for mark in ("token", "password", "secret")
+        )
+        shown_words.append(f"{clean(name)}=…" if secret and equals else clean(word))
+        secret_follows = secret and not equals
+    return tuple(shown_words)
 
 
 def remedies_for(

@@ -54,18 +54,23 @@ def read_log(
     if process is None:
         return LogFacts(why="no kubelet was found whose log to read: give it with --kubelet-log")
     own = standard_error(root, process)
+    said = []
     if own:
-        return read_log_file(own, pids)
+        facts = read_log_file(own, pids)
+        if facts.source:
+            return facts
+        said.append(facts.why)
     journal = _read_journal(root, process, timeout_s)
     if journal.source:
         return journal
+    said.append(journal.why)
     for path in ("/var/log/kubelet.log", *_MIXED):
         here = under(root, path)
         if os.path.isfile(here):  # noqa: PTH113
             facts = read_log_file(here, pids, mixed=path in _MIXED)
             if facts.source:
                 return facts
-    return replace(journal, why=f"{journal.why}; its log can be given with --kubelet-log FILE")
+    return replace(journal, why=f"{'; '.join(said)}; its log can be given with --kubelet-log FILE")
 
 
 def standard_error(root: str, process: KubeletProcess) -> str:

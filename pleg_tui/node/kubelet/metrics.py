@@ -249,6 +249,12 @@ def _interval(first: Sample, second: Sample | None, where: str) -> Figure:
     return Figure(mean, f"{where}, mean since the kubelet's start")
 
 
+def patience_s(sample: Sample) -> float:
+    """For how long a kubelet that polls may show no relist; one that takes long comes seldom."""
+    slowest = sample.duration.quantile(0.99) if sample.duration else None
+    return 3 * (1 + (slowest or 0.0))
+
+
 def _rate_evidence(first: Sample, second: Sample | None) -> Evidence | None:
     """What the number of relists between two samples says."""
     if second is None or first.relists is None or second.relists is None:
@@ -260,10 +266,7 @@ def _rate_evidence(first: Sample, second: Sample | None) -> Evidence | None:
     says = f"{new:g} relists in {seconds:.1f} s"
     if new / seconds >= POLLING_PER_S and new >= 2:
         return Evidence("metrics", says, Weight.PROOF, polls=True)
-    slowest = second.duration.quantile(0.99) if second.duration else None
-    # A kubelet whose relists take seconds polls with few of them.
-    patience = 3 * (1 + (slowest or 0.0))
-    if new == 0 and seconds >= patience:
+    if new == 0 and seconds >= patience_s(second):
         return Evidence("metrics", says, Weight.PROOF, polls=False)
     return Evidence("metrics", f"{says}: too few to tell", Weight.NOTHING)
 

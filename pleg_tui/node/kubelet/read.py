@@ -19,6 +19,7 @@ from pleg_tui.node.kubelet import version as versions
 from pleg_tui.node.kubelet.config import ReadConfig, read_config
 from pleg_tui.node.kubelet.distribution import find_home
 from pleg_tui.node.kubelet.embedded import Arguments, kubelet_arguments
+from pleg_tui.node.kubelet.files import exists
 from pleg_tui.node.kubelet.findings import (
     Told,
     endpoint,
@@ -38,13 +39,18 @@ from pleg_tui.node.kubelet.log_lines import LogFacts
 from pleg_tui.node.kubelet.metrics import (
     figures_of,
     judge_metrics,
+    patience_s,
     same_process,
 )
 from pleg_tui.node.kubelet.node_object import read_node
-from pleg_tui.node.kubelet.process import KubeletProcess, cpu_seconds, find_kubelet
+from pleg_tui.node.kubelet.process import (
+    KubeletProcess,
+    cpu_seconds,
+    find_kubelet,
+    started_at,
+)
 from pleg_tui.node.kubelet.rhythm import watch_rhythm
 from pleg_tui.node.kubelet.runtime_metrics import (
-    RuntimeSample,
     find_url,
     judge_runtime,
     sample_runtime,
@@ -100,12 +106,12 @@ class _Look:
         config = self._config(base, process, flags, home)
         server = KubeletServer(base, options, config.merged, flags.values)
         told = Told()
-        with ThreadPoolExecutor(2, "kubelet") as pool:
+        with ThreadPoolExecutor(1, "kubelet") as pool:
             asked = pool.submit(self._ask_node, base, process, flags)
-            runtime = pool.submit(self._ask_runtime)
             self._ask_kubelet(server, process, told)
+            runtime = endpoint(told, config, flags, process)
+            runtime_url = self._ask_runtime(runtime, told)
             node = asked.result()
-            told.runtime_first, told.runtime_why, runtime_url = runtime.result()
         version = self._version(process, told, log, node)
         release = parse_release(version.value)
         now = with_flags(config.now, flags, arguments)
@@ -117,23 +123,29 @@ class _Look:
         cpu = (time.monotonic(), self._cpu(process))
         needed = gate.on is not False and not (gate.on and modes.is_hint_only(version.value))
         evidence = [gate_evidence(gate, told, log)]
-        evidence += self._watch(process, base, server, told, log, version, needed)
+        pods = count_pods(base, flags.values.get("root-dir") or "/var/lib/kubelet")
+        evidence += self._watch(process, pods, server, told, log, version, needed)
         evidence += self._runtime(told, runtime_url, gate)
         found = modes.judge(version, gate, evidence)
+        if process is None and told.first is None:
+            found = replace(found, mode=Mode.UNKNOWN, why=search.why)
+        elif process is not None and not self._still_runs(process):
+            why = "the kubelet has been restarted, or has gone, while it was looked at: look again"
+            found = replace(found, mode=Mode.UNKNOWN, why=why)
         return KubeletFacts(
             pid=process.pid if process else None,
             why=search.why,
             version=version,
-            command=tuple(harmless(part) for part in process.command) if process else (),
+            command=harmless(process.command) if process else (),
             started_at=process.started_at if process else None,
             config_files=arguments.files + config.files,
             config=plain_config(told, config),
             gates={clean(name, 100): setting.on for name, setting in now.gates.items()},
             evented_gate=gate,
-            runtime_endpoint=endpoint(told, config, flags, process),
+            runtime_endpoint=runtime,
             distribution=Fact(home.distribution, home.source),
-            mode=found.mode if process or told.first else Mode.UNKNOWN,
-            mode_why=found.why if process or told.first else search.why,
+            mode=found.mode,
+            mode_why=found.why,
             evidence=found.evidence,
             pids=search.pids,
             unit_cgroup=process.cgroup if process else None,
@@ -188,12 +200,18 @@ class _Look:
             return NodeFacts(source="no kubelet was found whose kubeconfig to use")
         return read_node(base, flags.values, options.kubeconfig, options.timeout_s)
 
-    def _ask_runtime(self) -> tuple[RuntimeSample | None, str, str]:
-        url, why = find_url(self._root, self._options)
-        if not url:
-            return None, why, ""
-        sample, why = sample_runtime(url, self._options)
-        return sample, why, url
+    def _ask_runtime(self, runtime: Fact, told: Told) -> str:
+        """Take a first reading of the runtime's metrics; their URL, empty where there is none."""
+        url, told.runtime_why = find_url(self._root, self._options, runtime.value)
+        if url:
+            told.runtime_first, told.runtime_why = sample_runtime(url, self._options)
+        return url
+
+    def _still_runs(self, process: KubeletProcess) -> bool:
+        now = started_at(self._root, process.pid)
+        return exists(self._root, f"/proc/{process.pid}") and (
+            now is None or process.started_at is None or abs(now - process.started_at) < 1.5
+        )
 
     def _ask_kubelet(
         self, server: KubeletServer, process: KubeletProcess | None, told: Told
@@ -237,7 +255,7 @@ class _Look:
     def _watch(
         self,
         process: KubeletProcess | None,
-        base: str,
+        pods: int | None,
         server: KubeletServer,
         told: Told,
         log: LogFacts,
@@ -249,7 +267,8 @@ class _Look:
         options = self._options
         found: list[Evidence] = []
         if told.first is not None:
-            if options.samples_apart_s > 0 and self._wait(options.samples_apart_s):
+            apart = max(options.samples_apart_s, min(30.0, patience_s(told.first) + 0.5))
+            if options.samples_apart_s > 0 and self._wait(apart):
                 second = server.sample()
                 if second is not None and same_process([second], told.first.started_at):
                     told.second = second
@@ -269,7 +288,6 @@ class _Look:
             )
             found.append(Evidence("rhythm", reason, Weight.NOTHING))
         else:
-            pods = count_pods(base)
             found.append(
                 watch_rhythm(self._root, process.pid, options.rhythm_s, pods, stop=self._stop)
             )
@@ -311,10 +329,10 @@ class _Look:
         return replace(figures, cpu_ms_per_s=Figure(used, f"/proc, over {seconds:.0f} s"))
 
 
-def count_pods(root: str) -> int | None:
+def count_pods(root: str, folder: str) -> int | None:
     """How many pods a kubelet has, by its folders; None: unknown."""
     try:
-        with os.scandir(under(root, "/var/lib/kubelet/pods")) as entries:
+        with os.scandir(under(root, f"{folder}/pods")) as entries:
             return sum(1 for _ in entries)
     except OSError:
         return None

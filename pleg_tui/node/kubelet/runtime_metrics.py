@@ -26,6 +26,12 @@ _PREFIXES = (
     "container_runtime_crio_operations_total",
     "crio_operations_total",
 )
+_RANCHER = "/var/lib/rancher/{}/agent/etc/containerd/config.toml"
+_CONTAINERD = {
+    "/run/containerd/containerd.sock": "/etc/containerd/config.toml",
+    "/run/k3s/containerd/containerd.sock": _RANCHER.format("k3s"),
+}
+"""containerd's configuration by its socket."""
 _ALL_BUT_POLLING_PER_S = 0.7
 """Without a relist every second a kubelet lists sandboxes every 2 s, and now and then besides."""
 
@@ -41,14 +47,26 @@ class RuntimeSample:
     """ListPodSandbox calls that were begun, of all clients, since the runtime's start."""
 
 
-def find_url(root: str, options: KubeletOptions) -> tuple[str, str]:
-    """The URL of the runtime's metrics, and why there is none (empty: there is)."""
+def find_url(root: str, options: KubeletOptions, endpoint: str | None) -> tuple[str, str]:
+    """The URL of the runtime's metrics, and why there is none (empty: there is).
+
+    Args:
+        root: where the node's file system is seen from here.
+        options: which may name it.
+        endpoint: the runtime's that the kubelet uses; another one's metrics say nothing of it.
+    """
     if options.runtime_metrics_url:
         return options.runtime_metrics_url, ""
-    url = _containerd_url(root) or _crio_url(root)
-    if url:
-        return url, ""
-    return "", "neither containerd nor CRI-O has metrics switched on in its configuration"
+    if endpoint is None:
+        return "", "which runtime the kubelet uses is unknown, and so are its metrics"
+    socket = endpoint.removeprefix("unix://").removeprefix("/var")
+    if socket in _CONTAINERD:
+        name, url = "containerd", _containerd_url(root, _CONTAINERD[socket])
+    elif socket == "/run/crio/crio.sock":
+        name, url = "CRI-O", _crio_url(root)
+    else:
+        return "", f"no metrics are known of the runtime at {clean(endpoint, 200)}"
+    return url, "" if url else f"{name} has no metrics switched on in its configuration"
 
 
 def parse_runtime_metrics(text: str, mono: float) -> RuntimeSample | None:
@@ -119,8 +137,8 @@ def sample_runtime(url: str, options: KubeletOptions) -> tuple[RuntimeSample | N
     return sample, "" if sample else f"{clean(url, 200)} has none of the runtime's figures"
 
 
-def _containerd_url(root: str) -> str:
-    config = _toml(root, "/etc/containerd/config.toml")
+def _containerd_url(root: str, path: str) -> str:
+    config = _toml(root, path)
     plugin = _at(config, "plugins", "io.containerd.server.v1.metrics", "address")
     address = plugin or _at(config, "metrics", "address")
     return f"http://{_local(address)}/v1/metrics" if isinstance(address, str) and address else ""

@@ -36,6 +36,10 @@ def ask_program(root: str, process: KubeletProcess | None, timeout_s: float = 5.
     if process is None or process.foreign or os.path.normpath(root) != "/":
         return None
     try:
+        # Of other programs that have a kubelet inside it is not known what --version does.
+        program = os.readlink(f"/proc/{process.pid}/exe").removesuffix(" (deleted)")  # noqa: PTH115
+        if program.rpartition("/")[2] not in ("kubelet", "k3s"):
+            return None
         # Its /proc/<pid>/exe is the very program that runs, even if the file was replaced since.
         done = subprocess.run(
             [process.command[0], "--version"],
