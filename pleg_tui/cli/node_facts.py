@@ -12,7 +12,7 @@ import shutil
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pleg_tui.cli import connect
 from pleg_tui.cli.errors import NoRuntimeError, UsageError, say
@@ -96,13 +96,20 @@ def site(options: Namespace) -> Iterator[Site]:
     )  # fmt: skip
 
 
-def gather(found: Site) -> Facts:
+def gather(found: Site, *, quick: bool = False) -> Facts:
     """Look at everything once; takes as long as the look at the kubelet.
+
+    Args:
+        found: the node.
+        quick: without what only tells the kubelet's mode, which takes its time.
 
     Raises:
         UsageError: what was named makes no sense.
     """
-    look = _Look(found)
+    kubelet_options = found.kubelet
+    if quick:
+        kubelet_options = replace(kubelet_options, samples_apart_s=0, rhythm_s=0, ask_node=False)
+    look = _Look(found.root, kubelet_options)
     runtime, pods = _runtime(found.options)
     kubelet = look.result()
     theirs = _endpoint_path(found.root, kubelet.runtime_endpoint.value or "")
@@ -129,8 +136,6 @@ def gather(found: Site) -> Facts:
 
 
 def _with_writable(facts: Facts, found: Site) -> Facts:
-    from dataclasses import replace
-
     files = found.files
     writable = {path: files.writable(path) for path in targets(facts, files)}
     return replace(facts, machine=replace(facts.machine, writable=writable))
@@ -139,16 +144,17 @@ def _with_writable(facts: Facts, found: Site) -> Facts:
 class _Look:
     """The look at the kubelet, in a thread that no Ctrl-C has to wait for."""
 
-    def __init__(self, found: Site) -> None:
+    def __init__(self, root: str, options: KubeletOptions) -> None:
         self._facts: KubeletFacts | None = None
         self._error: BaseException | None = None
-        self._found = found
+        self._root = root
+        self._options = options
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._facts = read_kubelet(self._found.root, self._found.kubelet)
+            self._facts = read_kubelet(self._root, self._options)
         except BaseException as error:
             self._error = error
 

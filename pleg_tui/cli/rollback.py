@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
             raise Refusal(str(error)) from None
         if record is None:
             raise Refusal("nothing to roll back: no switch of this program stands on this node")
-        facts = gather(found)
+        facts = gather(found, quick=True)
         print_lines(_describe_undo(record))
         with_hands = hands(found, facts)
         confirm(options, "put this back")

@@ -63,8 +63,13 @@ def apply(
             if journal.unfinished() is not None:
                 raise ApplyError("an earlier switch was left half done: finish it or undo it first")
             entries = tuple(_entry(change, files) for change in plan.changes)
+            healthz = hands.healthz()
+            if healthz is False:
+                raise ApplyError(
+                    "the kubelet's healthz says that it is not well already: mend that"
+                )
             tell("keeping the old files")
-            record = journal.begin(plan, entries, healthz=hands.healthz())
+            record = journal.begin(plan, entries, healthz=healthz)
             return _carry(record, plan.expects, files, journal, hands, tell)
     except (JournalError, FileRefused) as error:
         raise ApplyError(str(error)) from None

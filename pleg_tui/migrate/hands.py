@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from pleg_tui.cri.clean import clean
@@ -202,7 +202,7 @@ class SystemHands:
         if not restart.kubelet:
             return ("" if self._answers() else "its socket does not answer"), process
         well = self.healthz()
-        if well is False or (well is None and healthz):
+        if well is False or (well is None and healthz is not None):
             what = "says that it is not" if well is False else "does not answer"
             return f"its healthz {what} well" if well is False else f"its healthz {what}", process
         return "", process
@@ -269,11 +269,6 @@ class SystemHands:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()
             why = clean(said[-1], 300) if said else "it said nothing"
             raise HandsError(f"`{told}` failed with exit code {done.returncode}: {why}")
-
-
-def quick(options: KubeletOptions) -> KubeletOptions:
-    """The same look, in less time: for what is asked again and again."""
-    return replace(options, ask_node=False)
 
 
 def systemd_runs(root: str = "/") -> bool:
