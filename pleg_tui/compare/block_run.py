@@ -56,7 +56,9 @@ class BlockRun:
         for lane in sorted(self.ended):
             return f"the process of the {lane} lane ended during it"
         for lane, told in sorted(self.told.items()):
-            if told.why and told.failed_at <= last.mono:
+            # A stream whose deadline, the block's length, came a moment before our own clock's
+            # reading has done its duty.
+            if told.why and told.failed_at < self.due:
                 return f"the {lane} lane broke: {told.why}"
             if not told.since or told.since > first.wall:
                 return f"the {lane} lane was not ready when its warm-up was over"
@@ -76,7 +78,13 @@ class BlockRun:
         """When its lanes were on; none of a block whose clock or lanes cannot be relied on."""
         if self.spoiled:
             return []
-        return [Watch(lane, told.since, told.until) for lane, told in self.told.items()]
+        return [
+            Watch(lane, told.since, min(told.until, self._wall(told.failed_at or self.last.mono)))
+            for lane, told in self.told.items()
+        ]
+
+    def _wall(self, mono: int) -> int:
+        return self.first.wall + (mono - self.first.mono)
 
     def lane_cpu_ns(self, lane: Lane) -> int | None:
         """What a lane's process spent, on or off; None: it was another process by the end."""

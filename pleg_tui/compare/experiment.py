@@ -242,12 +242,6 @@ class SideBySide:
             spoiled = spoiled + 1 if run.spoiled else 0
             await self._refresh()
             self._changed()
-            if run.killed and self._reads_cri(run.killed):
-                self._notes.append(
-                    "it ended early: the guard had to end the evented lane, and CRI events are "
-                    "not opened again after that"
-                )
-                break
             if spoiled >= SPOILED_MOST:
                 self._notes.append(
                     f"it ended early: {spoiled} blocks in a row could not count, the last because "
@@ -255,12 +249,15 @@ class SideBySide:
                 )
                 break
 
-    def _reads_cri(self, lanes: Iterable[Lane]) -> bool:
-        return any(self._setting.lanes[lane].work is Work.CRI_EVENTS for lane in lanes)
-
     async def _ready(self) -> bool:
         """Have every lane's process and the runtime's found again; False: there is no going on."""
         for lane, process in list(self._lanes.items()):
+            if process.killed and self._setting.lanes[lane].work is Work.CRI_EVENTS:
+                self._notes.append(
+                    "it ended early: the guard had to end the evented lane, and CRI events are "
+                    "not opened again after that"
+                )
+                return False
             if process.ended:
                 await self._drop(lane)
                 try:
