@@ -237,6 +237,8 @@ class FakeExperiment:
         self.stopped = False
         self.reports = 0
         self.ended = False
+        self.breaks: Exception | None = None
+        """What its end is."""
         self._end = asyncio.Event()
 
     @property
@@ -253,6 +255,8 @@ class FakeExperiment:
             await self._end.wait()
         finally:
             self.ended = True
+        if self.breaks is not None:
+            raise self.breaks
         return self.told
 
     def stop(self) -> None:
@@ -275,6 +279,11 @@ class FakeExperiment:
         self.progress = Progress("done", len(self.arms), len(self.arms), None, self._whole, 0.0)
         self._end.set()
         self._tell()
+
+    def break_off(self, error: Exception) -> None:
+        """It fails where it is."""
+        self.breaks = error
+        self._end.set()
 
     def _tell(self) -> None:
         if self.on_change is not None:

@@ -19,6 +19,7 @@ from typing import Any
 from pleg_tui.cli import compare_text, connect, shapes
 from pleg_tui.cli.errors import FAULT, GOOD, CliError, UsageError, say
 from pleg_tui.compare.types import Experiment, Lane, NotMeasurable, Plan, Report
+from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import SourceChoice
 
 _VERSION = re.compile(r"v?1\.\d{1,3}(\.\d{1,4})?([-+.][0-9A-Za-z.+-]{1,40})?", re.ASCII)
@@ -60,7 +61,16 @@ def run(options: Namespace) -> int:
         lines = compare_text.report_lines(report, time.time_ns())
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
+    if not code and not _told(report):
+        why = next((text for text in report.caveats if "unknown" in text), report.verdict)
+        say(f"what the lanes cost the runtime could not be measured: {clean(why)}")
+        code = FAULT
     return code or (FAULT if failed else GOOD)
+
+
+def _told(report: Report) -> bool:
+    """What at least one lane costs the runtime is known."""
+    return any(lane and lane.runtime_cpu_ms_per_s for lane in report.lanes.values())
 
 
 def plan_of(options: Namespace) -> Plan:

@@ -34,6 +34,8 @@ class Comparing:
         self.error = ""
         """Why the last start came to nothing, with the remedy."""
         self.stopping = False
+        self.began = False
+        """The one that was started last could be made."""
 
     @property
     def running(self) -> bool:
@@ -107,9 +109,11 @@ class Comparing:
 
     async def _run(self, plan: Plan) -> None:
         self._preparing = True
+        self.began = False
         try:
             experiment = await self._prepare(plan)
             self._preparing = False
+            self.began = True
             self._experiment, self._report = experiment, None
             experiment.on_change = self._tell
             if observe := getattr(experiment, "observe", None):
@@ -118,12 +122,16 @@ class Comparing:
             self._report = await experiment.run()
         except NotMeasurable as error:
             self.error = str(error)
+        except asyncio.CancelledError:  # only ever by stop() and close()
+            self.error = "stopped before it had begun" if self._preparing else "ended"
         except Exception as error:
             log.exception("the experiment failed")
             self.error = f"the experiment failed, sorry ({type(error).__name__}: {error})"
         finally:
             if self._experiment is not None:
                 self._experiment.on_change = None
+            if self.error and self.began:
+                self._report = None  # the last one was made before what came last
             self.stopping = self._preparing = False
             self._task = None
             self._changed()

@@ -137,6 +137,16 @@ def test_not_measurable_is_one_sentence_and_exit_code_1(compare: Compare) -> Non
     assert ended.err == "pleg-tui: the runtime's process was not found: run this as root\n"
 
 
+def test_a_run_whose_effects_could_not_be_read_ends_with_1_and_says_why(compare: Compare) -> None:
+    blind = replace(
+        scenes.early(12), caveats=("The runtime's own CPU is unknown: no permission, use sudo.",)
+    )
+    ended = compare(report=blind)
+    assert ended.code == 1
+    assert "use sudo" in ended.err
+    assert "WHAT EACH COSTS" in ended.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

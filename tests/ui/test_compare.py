@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pleg_tui.compare.types import Report
+from pleg_tui.compare.types import Plan, Report
 from tests import compare_scenes as scenes
-from tests.compare_scenes import FakeLab
+from tests.compare_scenes import FakeExperiment, FakeLab
 from tests.ui.conftest import Opener, Stage
 from tests.ui.fakes import LIVE, FakeFeed, a_node
 
@@ -140,6 +140,38 @@ async def test_where_nothing_can_be_measured_it_says_why(opened: Opener) -> None
         assert "cannot be started" in stage.text()
         await stage.press("enter")
         assert not lab.made
+        lab.error = ""
+        await stage.press("enter")  # asks again
+        assert "enter starts it" in stage.text()
+        await stage.press("enter")
+        assert "So far" in stage.text()
+
+
+async def test_an_experiment_that_breaks_off_keeps_what_it_had(opened: Opener) -> None:
+    lab = FakeLab()
+    async with opened(prepare=lab.prepare) as stage:
+        await begin(stage)
+        lab.last.go(13, scenes.FULL)
+        lab.last.break_off(RuntimeError("a [/] broke"))
+        await stage.settle()
+        assert "the experiment failed" in stage.grid()[1]
+        assert "3.1 ms/s" in stage.text()
+
+
+async def test_stopped_before_it_began_it_is_back_at_the_plan(opened: Opener) -> None:
+    class Slow(FakeLab):
+        async def prepare(self, plan: Plan) -> FakeExperiment:
+            if self.made:
+                await asyncio.sleep(3600)
+            return await super().prepare(plan)
+
+    lab = Slow()
+    async with opened(prepare=lab.prepare) as stage:
+        await begin(stage)
+        assert "starting" in stage.text()
+        await stage.press("x", "2")
+        assert "The plan" in stage.text()
+        assert "stopped before it had begun" in stage.text()
 
 
 async def test_a_lane_that_is_not_available_says_why_before_anything_runs(opened: Opener) -> None:

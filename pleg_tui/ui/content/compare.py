@@ -70,6 +70,7 @@ def progress_line(
     *,
     simulated: bool,
     stopping: bool = False,
+    ended: str = "",
 ) -> Line:
     """The title of the screen: how far the experiment is.
 
@@ -79,6 +80,7 @@ def progress_line(
         glyphs: the signs to use.
         simulated: the runtime is.
         stopping: it was asked to stop.
+        ended: why it ended although it was not done.
     """
     signs = signs_for(glyphs)
     left = [Item((Part("Compare", "title-focus"),))]
@@ -91,12 +93,15 @@ def progress_line(
         left.append(Item((Part(f"{count(progress.blocks, 'block')}"),), 2))
         left.append(Item((Part(f"in {span_text(progress.elapsed_s)}", "dim"),), 3))
         return bar_line(left, badge, width)
+    if ended:
+        left.append(Item((Part(ended, "warn-bold"),)))
+        return bar_line(left, badge, width)
     whole = progress.elapsed_s + progress.left_s
     share = progress.elapsed_s / whole if whole > 0 else 0.0
     cells = 12 if width < 100 else 24 if width < 150 else 40
     done, rest = progress_bar(share, cells, signs)
     left.append(Item((Part(done, "accent"), Part(rest, "rule"), Part(f" {share:4.0%}", "strong"))))
-    if progress.blocks:
+    if progress.blocks and progress.phase == "running":
         left.append(Item((Part(f"block {min(progress.block + 1, progress.blocks)} of "
                                f"{progress.blocks}", "dim"),), 4))  # fmt: skip
     if stopping:

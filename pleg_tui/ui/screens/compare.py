@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ from pleg_tui.ui.widgets.choices import ChoiceList
 from pleg_tui.ui.widgets.sheet import SheetPane
 
 NAME = "compare"
+_SETTLED_S = 0.8
+"""So long nothing is turned any more."""
 _SETUP, _RESULT = "-setup", "-result"
 
 
@@ -91,11 +94,16 @@ class Compare(ModeScreen):
         self.tui.closers.append(self.comparing.close)
         self.tui.hearers.append(lambda delta: self.comparing.hear(delta.events))
         self._show(setup=True)
-        self.run_worker(self._look(), exclusive=True, exit_on_error=True)
+        self._ask()
 
-    async def _look(self) -> None:
+    def _ask(self, after_s: float = 0.0) -> None:
+        """Ask the runtime what can be measured here; a question before this one is dropped."""
+        self.run_worker(self._look(after_s), exclusive=True, exit_on_error=True)
+
+    async def _look(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
         report, error = await self.comparing.look(self.plan)
-        self.facts = Facts(report, error)
+        self.facts = Facts(report, clean(error))
         self._draw()
 
     def _show(self, *, setup: bool) -> None:
@@ -126,6 +134,7 @@ class Compare(ModeScreen):
             self.tui.glyphs,
             simulated=self.simulated,
             stopping=self.comparing.stopping,
+            ended="" if self.comparing.running else self.comparing.error,
         )
 
     def _choices_title(self, width: int) -> Line:
@@ -170,8 +179,8 @@ class Compare(ModeScreen):
         running = self.comparing.running
         if self._was_running and not running:
             if self.comparing.error:
-                self._show(setup=True)
-                self.tui.say(tidy(self.comparing.error), "warn")
+                self._show(setup=not (self.comparing.began and self._has_blocks()))
+                self.tui.say(clean(self.comparing.error), "warn")
             else:
                 self.tui.say("the comparison is done", "good")
         self._tell_activity()
@@ -182,6 +191,11 @@ class Compare(ModeScreen):
             self.refresh_bindings()
         if self.is_current:
             self._draw()
+
+    def _has_blocks(self) -> bool:
+        """Something was measured, so there is something to be read."""
+        report = self.report
+        return report is not None and bool(report.measured)
 
     def _tell_activity(self) -> None:
         progress = self.comparing.progress
@@ -209,6 +223,8 @@ class Compare(ModeScreen):
 
     @on(events.ScreenResume)
     def _looked_at_again(self) -> None:
+        if self.is_mounted and self._setup and self.facts.error:
+            self._ask()
         self._draw()
 
     # -- what the keys do
@@ -233,8 +249,12 @@ class Compare(ModeScreen):
             self._show(setup=True)
             return
         arms, why_not = blocks_of(self.plan, self.facts)
-        if not arms or self.facts.error:
-            self.say(tidy(self.facts.error or why_not), "warn")
+        if not arms:
+            self.say(tidy(why_not), "warn")
+            return
+        if self.facts.error:
+            self.say("asking the runtime again")
+            self._ask()
             return
         self.comparing.start(self.plan)
         self._was_running = True
@@ -291,5 +311,8 @@ class Compare(ModeScreen):
 
     @on(ChoiceList.Turned)
     def _turned(self, event: ChoiceList.Turned) -> None:
-        self.plan = turned(self.plan, CHOICES[event.index], event.step)
+        choice = CHOICES[event.index]
+        self.plan = turned(self.plan, choice, event.step)
+        if choice.field == "period_s":  # what the polling lane does is told with it
+            self._ask(_SETTLED_S)
         self._draw()
