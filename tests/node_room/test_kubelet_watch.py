@@ -184,6 +184,21 @@ def test_an_unhealthy_pleg_is_told(by_log: Watched) -> None:
     (change,) = by_log.watch.look().changes
     assert change.kind is ChangeKind.UNHEALTHY
     assert "PLEG is not healthy: 10m1s" in change.says
+    by_log.write(klog('Skipping pod synchronization|err="PLEG is not healthy: 10m2s"', level="E"))
+    assert by_log.watch.look().changes == ()  # the same trouble goes on
+
+
+def test_an_upgraded_kubelet_is_not_judged_by_the_old_ones_version(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.watch.look()
+    watched.version, watched.started = "1.37.0", STARTED + 500
+    watched.node.process(f"--config={CONFIG}", started=watched.started)
+    watched.watch.look()
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + 10)
+    watched.figures["relists"] = 22
+    assert watched.watch.look().mode is Mode.HINT_ONLY
 
 
 def test_a_full_look_that_finds_another_mode_is_told(by_log: Watched) -> None:

@@ -24,6 +24,7 @@ from pleg_tui.node.kubelet.types import (
     Change,
     ChangeKind,
     Evidence,
+    Fact,
     Figure,
     KubeletFacts,
     KubeletOptions,
@@ -35,7 +36,9 @@ from pleg_tui.node.kubelet.types import (
 
 SPAN_S = 20.0
 """Metrics are compared with the reading this long ago: a relist may take seconds."""
-_TRY_AGAIN_S = 60.0
+_TRY_AGAIN_S = 20.0
+_EPISODE_S = 60.0
+"""Skipped pods are told once, until so long none was skipped: the log has a line each second."""
 _WITHOUT_METRICS_S = 300.0
 """Where no metrics can be read, its rhythm is to be watched anew so often."""
 
@@ -83,6 +86,9 @@ class KubeletWatch:
         self._due = facts is None
         self._cpu: tuple[float, float] | None = None
         self._pending: tuple[Mode, str] | None = None
+        self._stale = False
+        """The facts are those of an earlier process."""
+        self._unhealthy_at = -_EPISODE_S
         self._adopt(facts)
 
     def renew(self, facts: KubeletFacts) -> None:
@@ -128,6 +134,7 @@ class KubeletWatch:
 
     def _adopt(self, facts: KubeletFacts | None) -> None:
         self._facts = facts
+        self._stale = False
         if facts is None or facts.pid is None:
             self._process = None
             if facts is not None:
@@ -173,7 +180,7 @@ class KubeletWatch:
         gone = before is None and not first
         self._forget(Mode.UNKNOWN, "it has just been restarted: a full look is due")
         self._process, self._ticks = now, start_ticks(self._root, now.pid)
-        self._due = True
+        self._due = self._stale = True
         facts = self._facts
         if facts is not None:
             self._server = KubeletServer(now.root, self._options, facts.config, facts.flags)
@@ -197,6 +204,7 @@ class KubeletWatch:
         self._log_errors, self._given_up = 0, ""
         self._mode, self._why, self._pending = mode, why, None
         self._cpu = None
+        self._next_try = 0.0
 
     def _read_metrics(self) -> Sample | None:
         if self._server is None or self._process is None:
@@ -224,7 +232,10 @@ class KubeletWatch:
         if log.discards and not counted:
             says = f"it threw away {log.discards} pod events, by its log"
             changes.append(Change(ChangeKind.DISCARDS, at, says, _LOAD, "log"))
+        told, now = self._unhealthy_at, time.monotonic()
         if log.unhealthy:
+            self._unhealthy_at = now
+        if log.unhealthy and now - told >= _EPISODE_S:
             says = f"it skipped pods: {log.unhealthy_says}"
             remedy = "the runtime answers too slowly, or not at all"
             changes.append(Change(ChangeKind.UNHEALTHY, at, says, remedy, "log"))
@@ -262,16 +273,20 @@ class KubeletWatch:
         first = self._samples[0]
         if self._facts is None or first is sample:
             return ()
-        hint_only = self._hint_only()
+        version, gate = self._facts.version, self._facts.evented_gate
+        if self._stale and (sample.version is None or sample.gate is None):
+            return ()  # the new process may be of another version, with another gate
+        if sample.version is not None:
+            version = Fact(sample.version, "its metrics")
+        hint_only = modes.is_hint_only(version.value)
         evidence = judge_metrics(first, sample, hint_only=hint_only is True)
         if self._given_up and hint_only:
             evidence.append(
                 Evidence("log", self._given_up, Weight.STRONG, Mode.FALLEN_BACK, polls=True)
             )
-        gate = self._facts.evented_gate
         if sample.gate is not None:
             gate = replace(gate, on=sample.gate)
-        found = modes.judge(self._facts.version, gate, evidence)
+        found = modes.judge(version, gate, evidence)
         if found.mode is Mode.UNKNOWN:
             # Errors that have just begun, and relists that have not yet: the next look knows more.
             return ()
@@ -290,10 +305,12 @@ class KubeletWatch:
         return (Change(ChangeKind.MODE, at, says, "", source),)
 
     def _hint_only(self) -> bool | None:
-        return modes.is_hint_only(self._facts.version.value) if self._facts else None
+        if self._facts is None or self._stale:
+            return None
+        return modes.is_hint_only(self._facts.version.value)
 
     def _gate(self) -> bool | None:
-        return self._facts.evented_gate.on if self._facts else None
+        return self._facts.evented_gate.on if self._facts and not self._stale else None
 
     def _figures(self, sample: Sample) -> PlegFigures:
         url = self._server.door.url if self._server else ""
