@@ -29,7 +29,7 @@ ORDERS = (
     "\x1b[99;98H",
     "\x1b[6n",
     "\x1b[?1337h",
-    "\x1b[?1049l",
+    "\x1b[?1047l",
     "\x1b]52;c;cm0gLXJm\x07",
     "\x1b]0;owned\x07",
     "\x1b]8;;http://evil.example\x1b\\",
@@ -66,7 +66,7 @@ _OWN = re.compile(
     rb"\x1b\[[0-9;]*[ABCDGHJKLMXdmr]"  # moving, erasing, colours, scrolling
     rb"|\x1b\[\?(?:1|7|25|47|1000|1003|1004|1006|1015|1016|1049|2004|2026|2031|2048)[hl]"
     rb"|\x1b\[\?(?:2026|2048)\$p|\x1b\[[<>=]\d*u|\x1b\[>4;[0-9]m|\x1b\[\?u|\x1b[78=>]|\x1b\(B"
-    rb"|\x1b\[\?996n|\x1b\[c"
+    rb"|\x1b\[\?996n|\x1b\[c|\x1b\]22;[a-z-]*(?:\x07|\x1b\\)"
 )
 """The sequences that a Textual program, and bash before it, send by themselves."""
 _COPY = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07")

@@ -108,8 +108,8 @@ def test_nothing_but_our_own_orders_reaches_the_terminal(watched: Watched, tmp_p
                      "\x1b", "e", "\x1b", ":", "sort", "\x1b", "o", "\x1b", "z", "z"):  # fmt: skip
             terminal.press(keys)
             watched.still(0.15)
-        for _ in range(len(EVIL)):
-            terminal.press("jjj")
+        for _ in range(len(EVIL) // 3):
+            terminal.press("jjjjjjjjj")
             watched.still(0.1)
         node.fail("ContainerStatus", "PodSandboxStatus", "ListContainers")
         terminal.press("d")
@@ -197,7 +197,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> HostileScene:
     return HostileScene(tmp_path, request.param)
 
 
-SIZES = [(80, 24), (160, 60)]
+SIZES = [(120, 40)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -213,7 +213,7 @@ async def test_every_page_shows_it_inert(
     sent: list[str] = []
     async with opened(feed=scene, size=size, timeline=True) as stage:  # type: ignore[arg-type]
         write = stage.app._driver.write  # type: ignore[union-attr]
-        monkeypatch.setattr(stage.app._driver, "write", lambda s: (sent.append(s), write(s)))
+        monkeypatch.setattr(stage.app._driver, "write", lambda s: [sent.append(s), write(s)])  # type: ignore[func-returns-value]
         scene.happen()
         await stage.settle()
         assert "p000-" in look(stage, "the list") or size[0] == 80
