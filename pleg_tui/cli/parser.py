@@ -56,16 +56,17 @@ Ctrl-C ends it early with what there is. Nothing on the node is changed.
   pleg-tui compare --diff before.json after.json
 """
 _CHECK_TEXT = """\
-Tells what this node's kubelet really does and whether it could live on the runtime's events: a line
-for each thing to know, with what was seen, what to do, and where the rule comes from. Only reads, and
-subscribes to nothing; takes up to half a minute where it has to watch the kubelet's rhythm. Answers
-ready, in-use (exit code 0), not-ready, degraded or unknown (1); 3 where there is no runtime.
+Tells what this node's kubelet really does and whether it could live on the runtime's events: a
+line for each thing to know, with what was seen, what to do, and where the rule comes from. Only
+reads, and subscribes to nothing; takes up to half a minute where it has to watch the kubelet's
+rhythm. Answers ready, in-use (exit code 0), not-ready, degraded or unknown (1); 3: no runtime.
 """
 _SWITCH_TEXT = """\
-Prints what bringing this node's kubelet to events (evented) or back to polling (generic) takes: each
-file with its diff, each restart in its order, the risks of these very versions. With --apply it asks,
-keeps the old files, writes, restarts, waits until all is well, and looks whether the kubelet really
-does it; any failure puts every file back to the byte. `pleg-tui rollback` does so later.
+Prints what bringing this node's kubelet to events (evented) or back to polling (generic) takes:
+each file with its diff, each restart in its order, the risks of these very versions. With --apply
+it asks, keeps the old files, writes, restarts, waits until all is well, and looks whether the
+kubelet really does it; any failure puts every file back to the byte. `pleg-tui rollback` does so
+later.
 """
 _ROLLBACK_TEXT = """\
 Puts every file back to the byte, with its mode, owner and attributes, as it was before the newest
@@ -189,7 +190,7 @@ def build() -> Parser:
     _node(check)
     _demo(check)
 
-    switch = command("switch", "to events, or back to polling: the plan, with --apply", _SWITCH_TEXT)
+    switch = command("switch", "to events or back: the plan; --apply does it", _SWITCH_TEXT)
     switch.add_argument("target", choices=("evented", "generic"))
     either = switch.add_mutually_exclusive_group()
     either.add_argument("--dry-run", action="store_true", help="only the plan; so if not given")
