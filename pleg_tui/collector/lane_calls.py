@@ -76,6 +76,8 @@ def sentence(error: CallFailed, endpoint: str) -> str:
     path = endpoint.removeprefix("unix://")
     if error.code == "UNAVAILABLE" and (why := _UNREACHABLE.get(NODE.probe(path))):
         return why.format(clean(path))
+    if error.code == "UNIMPLEMENTED":
+        return f"what answers there is not a CRI v1 runtime ({error.method} is not implemented)"
     if error.code == "DEADLINE_EXCEEDED":
         return f"the runtime did not answer {error.method} in time"
     return f"{error.method} failed ({error.code}): {clean(error.message, 300)}"

@@ -70,7 +70,7 @@ def main() -> None:
     options = by_hand.arguments(__doc__).parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     table, told = _HEAD, []
-    with by_hand.started() as runtime:
+    with by_hand.a_containerd() as runtime:
         for pods in by_hand.sizes(options.pods):
             by_hand.grow(runtime, pods)
             load = os.getloadavg()[0]

@@ -148,14 +148,14 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def started() -> RealContainerd:
-    """A containerd 2.x of the rig, started.
+def a_containerd() -> RealContainerd:
+    """A containerd 2.x of the rig, which `with` starts.
 
     Raises:
         SystemExit: it cannot be had here.
     """
     try:
-        return RealContainerd(require_major(ensure("sid"), 2)).start()
+        return RealContainerd(require_major(ensure("sid"), 2))
     except UnavailableError as error:
         sys.exit(str(error))
 
@@ -172,7 +172,7 @@ def main() -> None:
         return
     options = arguments(__doc__).parse_args()
     results = []
-    with started() as runtime:
+    with a_containerd() as runtime:
         for pods in sizes(options.pods):
             grow(runtime, pods)
             result = measure(

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
+import grpc.aio
 import pytest
 
 from pleg_tui.collector.lane_options import LaneOptions, Work
@@ -240,3 +242,21 @@ def test_the_death_of_the_parent_ends_every_lane(simulator: SimulatorProcess) ->
     while not all(gone(pid) for pid in pids):
         assert time.monotonic() < end_at, "a lane outlived its parent"
         time.sleep(0.05)
+
+
+async def test_who_is_no_cri_is_told_in_a_sentence(tmp_path: Path) -> None:
+    server = grpc.aio.server()
+    server.add_insecure_port(f"unix://{tmp_path}/other.sock")
+    await server.start()
+    try:
+        with pytest.raises(LaneError, match="not a CRI v1 runtime"):
+            await who(LaneOptions(f"unix://{tmp_path}/other.sock", Work.RELIST))
+    finally:
+        await server.stop(None)
+
+
+async def test_who_takes_calls_and_never_answers_is_given_up_on(tmp_path: Path) -> None:
+    server = await asyncio.start_unix_server(lambda _reader, _writer: None, tmp_path / "mute.sock")
+    async with server:
+        with pytest.raises(LaneError, match="did not answer"):
+            await who(LaneOptions(f"unix://{tmp_path}/mute.sock", Work.RELIST))
