@@ -19,7 +19,7 @@ from pleg_tui.node.kubelet.gates import Settings
 from pleg_tui.node.kubelet.types import ConfigFile
 from pleg_tui.node.kubelet.yaml_text import Document, NotData, merge_patch, parse_document
 
-MAX_BYTES = 256 << 10
+MAX_BYTES = 64 << 10
 _MAX_DROP_INS = 500
 _MAX_DEPTH = 20
 _CLOCK_S = 2.0

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_VALUES = 50_000
 _MAX_DEPTH = 100
+_MAX_TEXT = 128 << 10
+"""The parser takes a second for some 30 kB."""
 
 
 class NotData(Exception):
@@ -51,6 +53,11 @@ def parse_document(text: str) -> Document:
     """
     from ruamel.yaml.error import YAMLError
 
+    if len(text) > _MAX_TEXT:
+        raise NotData(f"is larger than {_MAX_TEXT >> 10} KiB, which no such file is")
+    if _brackets(text) > _MAX_DEPTH:
+        # The parser's time grows with the square of the depth.
+        raise NotData("is nested too deep")
     try:
         nodes = list(_parser().compose_all(io.StringIO(text)))
         if len(nodes) > 1:
@@ -92,6 +99,18 @@ def merge_patch(target: object, patch: object) -> object:
         else:
             result[key] = merge_patch(result.get(key), value)
     return result
+
+
+def _brackets(text: str) -> int:
+    """How deep brackets are nested at the most, were none of them in quotes."""
+    depth = deepest = 0
+    for character in text:
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
 
 
 def _parser() -> YAML:
