@@ -51,7 +51,8 @@ def test_the_readmes_pictures_and_links_exist() -> None:
 
 def test_the_readme_names_every_option_that_it_needs_rightly() -> None:
     told = ""
-    for command in ([], ["demo"], ["pods"], ["events"], ["simulate"]):
+    later = (["compare"], ["check"], ["switch"], ["rollback"])
+    for command in ([], ["demo"], ["pods"], ["events"], ["simulate"], *later):
         told += subprocess.run(
             [sys.executable, "-m", "pleg_tui", *command, "--help"],
             capture_output=True,
