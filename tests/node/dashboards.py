@@ -15,14 +15,22 @@ STUCK = Path(__file__).with_name("stuck_dashboard.py")
 
 
 class Dashboard(Terminal):
-    """`pleg-tui` on an endpoint, live."""
+    """`pleg-tui` on an endpoint, live.
 
-    def __init__(self, endpoint: str, source: str = "auto", columns: int = 120, lines: int = 40):
-        super().__init__(columns, lines, {"PYTHONPATH": str(REPOSITORY)})
+    Args:
+        endpoint: of the runtime.
+        source: what it is to read.
+        cgroup: a folder of the cgroup file system in which all of it is to run; None for ours.
+    """
+
+    def __init__(self, endpoint: str, source: str = "auto", cgroup: Path | None = None) -> None:
+        super().__init__(120, 40, {"PYTHONPATH": str(REPOSITORY)})
         try:
+            if cgroup is not None:
+                (cgroup / "cgroup.procs").write_text(str(self.pid))
             self.press(f"{sys.executable} {STUCK} -r {endpoint} --source {source}\n")
-            self.wait_for("containerd", 30)
-            self.wait_until(lambda _: bool(self.collector), "a collector")
+            self.wait_for("\u25cf live", 60)
+            assert self.collector
         except BaseException:
             self.close()
             raise
@@ -56,6 +64,12 @@ class Dashboard(Terminal):
     def stop_collector(self) -> None:
         """SIGSTOP for the collector."""
         os.kill(self.collector, signal.SIGSTOP)
+
+    def kill_screen(self) -> int:
+        """SIGKILL for the screen, which is the collector's parent; the collector's process id."""
+        collector = self.collector
+        os.kill(self.screen, signal.SIGKILL)
+        return collector
 
     def stop_all(self) -> None:
         """SIGSTOP for both: nothing of ours runs."""

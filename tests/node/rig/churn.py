@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pleg_tui.cri import runtime_pb2 as cri
-from tests.node.rig.client import CallError, CriClient, Pod, Spec
+from tests.node.rig.client import TIMEOUT_S, CallError, CriClient, Pod, Spec
 from tests.node.rig.namespace import wait_until
 
 EXIT_TIMEOUT_S = 20.0
@@ -73,6 +73,7 @@ def many_pods(
     lives_each: int = 1,
     workers: int = 4,
     exit_code: int | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Truth:
     """Pods with lives in them, several at a time; every pod is removed at the end of its lives.
 
@@ -82,13 +83,14 @@ def many_pods(
         lives_each: containers in each, one after another.
         workers: pods at the same time.
         exit_code: what containers end with by themselves; None to have them stopped (137).
+        timeout_s: a call that takes longer has failed.
     """
     truth = Truth()
     lock = threading.Lock()
 
     def live(number: int) -> None:
         try:
-            pod = client.run_pod(f"churn-{number}")
+            pod = client.run_pod(f"churn-{number}", timeout=timeout_s)
         except CallError as error:
             with lock:
                 truth.failures.append(error)
@@ -96,10 +98,10 @@ def many_pods(
         with lock:
             truth.pods.append(pod)
         for turn in range(lives_each):
-            _live(client, truth, pod, turn, exit_code)
+            _live(client, truth, pod, turn, exit_code, timeout_s=timeout_s)
         try:
-            client.stop_pod(pod.id)
-            client.remove_pod(pod.id)
+            client.stop_pod(pod.id, timeout_s)
+            client.remove_pod(pod.id, timeout_s)
         except CallError as error:
             with lock:
                 truth.failures.append(error)
@@ -116,6 +118,7 @@ def _live(
     number: int,
     exit_code: int | None,
     keep: bool = False,
+    timeout_s: float = TIMEOUT_S,
 ) -> None:
     life = Life(f"c{number}", pod.id, pod.uid)
     truth.lives.append(life)
@@ -123,20 +126,20 @@ def _live(
     if exit_code is not None:
         command = ("/bin/sh", "-c", f"exit {exit_code}")
     try:
-        life.id = client.create(pod, Spec(life.name, command))
+        life.id = client.create(pod, Spec(life.name, command), timeout_s)
         life.created = time.time_ns()
-        client.start(life.id)
+        client.start(life.id, timeout_s)
         life.started = time.time_ns()
         if keep:
             return
         if exit_code is None:
-            client.stop(life.id)
+            client.stop(life.id, timeout=timeout_s)
             life.exit_code = 137
         else:
             wait_until(f"{life.name}'s exit", lambda: exited(client, life.id), EXIT_TIMEOUT_S, 0.02)
             life.exit_code = exit_code
         life.stopped = time.time_ns()
-        client.remove(life.id)
+        client.remove(life.id, timeout_s)
         life.removed = time.time_ns()
     except CallError as error:
         truth.failures.append(error)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -80,10 +81,16 @@ class KubeletLike:
 
     def wait_for(self, count: int, timeout: float = 10.0) -> bool:
         """Wait until it had so many events."""
+        return self.wait_until(lambda: len(self.events) >= count, timeout)
+
+    def wait_until(self, enough: Callable[[], bool], timeout: float = 10.0) -> bool:
+        """Wait until what it had is enough; False when it was not in time (s)."""
         end = time.monotonic() + timeout
-        while len(self.events) < count and time.monotonic() < end:
+        while not enough():
+            if time.monotonic() > end:
+                return False
             time.sleep(0.01)
-        return len(self.events) >= count
+        return True
 
     def close(self) -> None:
         """End its process; events that were on their way are still taken."""
