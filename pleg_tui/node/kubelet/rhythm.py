@@ -22,15 +22,19 @@ from pleg_tui.node.kubelet.types import Evidence, Weight
 
 RATE_HZ = 20
 CLEAR = 0.40
-"""Correlation at the period, and its lead over half and one and a half periods, that is beyond
-doubt."""
+"""Correlation at the period that is beyond doubt, where it leads half and one and a half periods
+by LEAD: a rhythm of half a second, or of three, would be another."""
 FAINT = 0.12
 """What two pods' polling showed was above this, and what events showed far below."""
 FLAT = 1.6
 """Standard deviations below which chance alone stays 19 times of 20, where there is no rhythm."""
 MIN_SECONDS = 15.0
-_LAGS = tuple(range(18, 33))
-"""In samples: 0.9 to 1.6 s, for a relist comes one second after the one before has *ended*."""
+LEAD = 0.20
+_LAGS = tuple(range(19, 24))
+"""In samples: 0.95 to 1.15 s, for a relist comes one second after the one before has *ended*."""
+_SLOW_LAGS = tuple(range(24, 33))
+"""Relists that take long come more seldom, up to every 1.6 s; but where two other works of 2 s
+meet, such a period shows too, so one there is no proof: it only forbids to speak of silence."""
 _BYTES_PER_POD = 400
 """A listing has some 1,100 bytes for a pod of two containers."""
 _FEW_PODS = 2
@@ -73,12 +77,12 @@ def judge(samples: Sequence[IoSample], pods: int | None = None) -> Evidence:
     # A probe every second has a rhythm too, but does not read a listing of all pods.
     calm_per_s = sum(_calmed(_increments(samples, "rchar"))) / seconds
     plausible = calm_per_s >= _BYTES_PER_POD * (pods or 0)
-    if best.at_period >= CLEAR and best.lead >= CLEAR and plausible:
+    if best.at_period >= CLEAR and best.lead >= LEAD and plausible:
         return Evidence("rhythm", f"{says}: it polls", Weight.STRONG, polls=True)
-    if abs(best.period - 1) < 0.08 and best.at_period >= max(FAINT, 4 * noise) <= best.lead:
+    if best.at_period >= max(FAINT, 4 * noise) <= best.lead:
         return Evidence("rhythm", f"{says}: it may well poll", Weight.WEAK, polls=True)
     flat = all(
-        rhythm.at_one <= FLAT * noise and rhythm.at_period <= max(0.2, 4 * noise)
+        rhythm.at_one <= FLAT * noise and rhythm.highest <= max(0.2, 4 * noise)
         for rhythm in correlations.values()
     )
     if not flat:
@@ -100,6 +104,8 @@ class _Rhythm:
     at_half: float
     at_more: float
     at_one: float
+    highest: float
+    """At any period that a relist may have."""
 
     @property
     def lead(self) -> float:
@@ -116,7 +122,8 @@ class _Rhythm:
             found.append((lag / RATE_HZ, at, half, more))
         at_one = _correlation(calm, RATE_HZ)
         best = max(found, key=lambda item: item[1] - max(item[2], item[3]))
-        return _Rhythm(best[0], best[1], best[2], best[3], at_one)
+        highest = max(_correlation(calm, lag) for lag in (*_LAGS, *_SLOW_LAGS))
+        return _Rhythm(*best, at_one, highest)
 
 
 class IoSampler:
