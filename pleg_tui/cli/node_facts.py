@@ -127,7 +127,7 @@ def gather(found: Site, *, quick: bool = False) -> Facts:
     facts = Facts(
         kubelet,
         runtime,
-        read_runtime_config(found.root, endpoint, runtime.name),
+        read_runtime_config(found.root, endpoint, runtime.name, runtime.endpoint),
         pods,
         Machine(_systemd(found), _cgroups(found.root)),
         unfinished(record),

@@ -155,7 +155,7 @@ def tell(line: str) -> None:
 
 def _carry(options: Namespace, found: Site, facts: Facts, made: Plan, by: SystemHands) -> int:
     seconds = getattr(options, "measure", MEASURE_S)
-    before = _measured(found, seconds, "before")
+    before = _measured(found, facts, seconds, "before")
     try:
         outcome = applying.apply(made, found.files, found.journal, by, tell)
     except applying.ApplyError as error:
@@ -164,7 +164,7 @@ def _carry(options: Namespace, found: Site, facts: Facts, made: Plan, by: System
         raise Refusal(str(error)) from None
     ended = _ended(outcome, made.target, facts)
     if outcome.applied and seconds > 0:
-        after = _measured(found, seconds, "after")
+        after = _measured(found, facts, seconds, "after")
         print_lines(_side_by_side(before, after))
     return ended
 
@@ -216,13 +216,13 @@ def _as_changes(record: Record) -> list[FileChange]:
     return [FileChange(e.path, e.before, e.after, "as planned") for e in record.entries]
 
 
-def _measured(found: Site, seconds: float, word: str) -> tuple[Usage, ...]:
+def _measured(found: Site, facts: Facts, seconds: float, word: str) -> tuple[Usage, ...]:
     if seconds <= 0:
         return ()
     tell(f"measuring the CPU {word} for {seconds:.0f} s (--measure 0 leaves it out)")
     kubelet = find_kubelet(found.root, found.kubelet.pid).chosen
-    endpoint = getattr(found.options, "runtime_endpoint", "")
-    runtime, _ = find_runtime(found.root, endpoint)
+    endpoint = facts.kubelet.runtime_endpoint.value or facts.runtime.endpoint
+    runtime, _ = find_runtime(found.root, endpoint, facts.runtime.name, facts.runtime.endpoint)
     pids = {
         "kubelet": kubelet.pid if kubelet else None,
         runtime.name if runtime else "runtime": runtime.pid if runtime else None,

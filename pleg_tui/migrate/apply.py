@@ -16,6 +16,7 @@ from pleg_tui.migrate.files import (
     NodeFiles,
     remove,
     remove_temporary,
+    same,
     sync_folder,
     write_state,
 )
@@ -179,8 +180,7 @@ def _put(record: Record, index: int, entry: Entry, files: NodeFiles) -> None:
         remove(real)
         return
     write_state(real, entry.after, record.temporary(index))
-    written = files.read(entry.path)
-    if written != entry.after:
+    if not same(files.read(entry.path), entry.after):
         raise _Failed(f"{clean(entry.path)} does not read back as it was written")
 
 

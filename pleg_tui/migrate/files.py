@@ -15,7 +15,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pleg_tui.cri.clean import clean
@@ -25,6 +25,8 @@ from pleg_tui.node.runtime_config import Setting
 MAX_BYTES = 1 << 20
 _GET_FLAGS = 0x80086601
 _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
+_LABEL = "security.selinux"
+"""Every file has one where SELinux is on, and it cannot be taken away."""
 _TRANSIENT = ("security.evm", "security.ima")
 """Attributes that the kernel computes itself and lets nobody set."""
 
@@ -163,6 +165,13 @@ def read_state(real: str, shown: str = "") -> FileState | None:
     return FileState(bytes(data), mode, status.st_uid, status.st_gid, xattrs)
 
 
+def same(now: FileState | None, wanted: FileState | None) -> bool:
+    """Whether a file is as it was to be; a label that nobody asked for is the system's own."""
+    if now is None or wanted is None or _LABEL in dict(wanted.xattrs):
+        return now == wanted
+    return replace(now, xattrs=tuple(x for x in now.xattrs if x[0] != _LABEL)) == wanted
+
+
 def write_state(real: str, state: FileState, temporary: str) -> None:
     """Replace, or make, a file at once: bytes, mode, owner and attributes together.
 
@@ -188,7 +197,7 @@ def write_state(real: str, state: FileState, temporary: str) -> None:
             os.fchmod(fd, state.mode)
             wanted = dict(state.xattrs)
             for name, _ in _xattrs(fd):
-                if name not in wanted:
+                if name not in wanted and name != _LABEL:
                     os.removexattr(fd, name)
             for name, value in state.xattrs:
                 os.setxattr(fd, name, value)

@@ -118,6 +118,7 @@ class SystemHands:
         self._root = root
         self._options = options or KubeletOptions()
         self._socket = endpoint.removeprefix("unix://")
+        self._endpoint = facts.runtime_endpoint.value or endpoint
         self._patience = patience or Patience()
         self._tell = tell
         self._look = look
@@ -212,7 +213,7 @@ class SystemHands:
             chosen = find_kubelet(self._root).chosen
             pid = chosen.pid if chosen else None
         else:
-            found, _ = find_runtime(self._root, self._socket)
+            found, _ = find_runtime(self._root, self._endpoint, "", self._socket)
             pid = found.pid if found else None
         return None if pid is None else (pid, start_ticks(self._root, pid))
 

@@ -287,7 +287,7 @@ class Journal:
 
     def _cannot(self, error: OSError) -> JournalError:
         return JournalError(
-            f"the journal in {clean(self.folder)} cannot be kept: {error.strerror}; "
+            f"the journal in {clean(self.folder)} cannot be used: {error.strerror}; "
             "run this as root"
         )
 

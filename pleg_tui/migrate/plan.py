@@ -190,7 +190,7 @@ def _plan(target: Target, facts: Facts, files: NodeFiles) -> Plan:
         if restarts[0].unit == unit:
             restarts = restarts[:1] if restarts[0].kubelet else restarts[1:]
     if facts.kubelet.home.overwritten_by and changes:
-        notes.append(f"this does not last for ever: {clean(facts.kubelet.home.overwritten_by)}")
+        notes.append(clean(facts.kubelet.home.overwritten_by))
     if not on and any(file.sets for file in facts.runtime_config.files):
         notes.append("CRI-O keeps sending events, which costs it little; nothing reads them then")
     if on and facts.kubelet.node.cordoned is not True and facts.pods.running:

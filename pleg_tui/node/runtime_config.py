@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
+from pleg_tui.node import runtime_process
 
 CRIO_CONFIG = "/etc/crio/crio.conf"
 CRIO_DROP_INS = "/etc/crio/crio.conf.d"
@@ -24,7 +25,9 @@ _MAX_BYTES = 1 << 20
 _MAX_FILES = 500
 _COMMS = {"containerd": "containerd", "crio": "cri-o"}
 _YAML_STYLE = re.compile(rf"^\s*{OPTION}\s*:\s*(\S*)", re.M)
-_UNIT = re.compile(r"/([^/]+)\.service(?:/|$)")
+_UNIT = re.compile(r"/([\w.@:-]+)\.service(?:/|$)", re.ASCII)
+_IN_POD = re.compile(r"kubepods|docker[-/]|cri-containerd-|crio-|libpod")
+"""In the control group of a container: a runtime in there is not the node's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class RuntimeProcess:
     """Its systemd unit without ".service", by its control group; None: unknown."""
     environment: Mapping[str, str]
     """ENABLE_POD_EVENTS and nothing else of it."""
+    in_pod: bool = False
+    """It runs in a container, as Docker in Docker does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +82,18 @@ class RuntimeConfig:
     """What its command line or environment says, which is above every file."""
 
 
-def read_runtime_config(root: str = "/", endpoint: str = "", name: str = "") -> RuntimeConfig:
+def read_runtime_config(
+    root: str = "/", endpoint: str = "", name: str = "", socket: str = ""
+) -> RuntimeConfig:
     """Look at the runtime's process and files.
 
     Args:
         root: where the node's file system is seen from here.
         endpoint: the socket that the kubelet uses, to tell several runtimes apart.
         name: what the runtime called itself (containerd, cri-o), where that is known.
+        socket: the same socket as seen from here; who listens there is the runtime.
     """
-    process, why = find_runtime(root, endpoint, name)
+    process, why = find_runtime(root, endpoint, name, socket)
     kind = (process.name if process else "") or name.lower() or _kind_of(endpoint)
     if kind != "cri-o":
         return RuntimeConfig(process, why, _without_switch(kind))
@@ -103,9 +111,23 @@ def read_crio(root: str, process: RuntimeProcess | None, why: str = "") -> Runti
     return RuntimeConfig(process, why, _decide(files, flag), tuple(files), folder, flag)
 
 
-def find_runtime(root: str, endpoint: str, name: str = "") -> tuple[RuntimeProcess | None, str]:
-    """The runtime's process; with several, the one that the socket's path or the name points to."""
+def find_runtime(
+    root: str, endpoint: str, name: str = "", socket: str = ""
+) -> tuple[RuntimeProcess | None, str]:
+    """The runtime's process: who listens on the socket, else the one that its path or name points to.
+
+    Args:
+        root: where the node's file system is seen from here.
+        endpoint: the socket as the node sees it.
+        name: what the runtime called itself, where that is known.
+        socket: the socket as seen from here; empty: it is not looked at.
+    """
     found = list(_processes(under(root, "/proc")))
+    if socket:
+        peers = runtime_process.find_runtime(socket, root, name).pids
+        if peers and (mine := [process for process in found if process.pid in peers]):
+            return mine[0], f"process {mine[0].pid}, which serves the socket"
+    found = [process for process in found if not process.in_pod]
     kind = name.lower() or _kind_of(endpoint)
     if kind in _COMMS.values():
         found = [process for process in found if process.name == kind]
@@ -267,7 +289,8 @@ def _processes(proc: str) -> Iterator[RuntimeProcess]:
             continue
         command = tuple(_text(f"{proc}/{name}/cmdline").split("\0")[:-1])
         unit = None
-        for line in _text(f"{proc}/{name}/cgroup").splitlines():
+        groups = _text(f"{proc}/{name}/cgroup")
+        for line in groups.splitlines():
             if match := _UNIT.search(line.rpartition(":")[2]):
                 unit = match[1]
         environment = {}
@@ -275,7 +298,9 @@ def _processes(proc: str) -> Iterator[RuntimeProcess]:
             key, _, value = pair.partition("=")
             if key == "ENABLE_POD_EVENTS":
                 environment[key] = value
-        yield RuntimeProcess(int(name), _COMMS[comm], command, unit, environment)
+        yield RuntimeProcess(
+            int(name), _COMMS[comm], command, unit, environment, bool(_IN_POD.search(groups))
+        )
 
 
 def _text(path: str) -> str:

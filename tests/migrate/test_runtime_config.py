@@ -103,9 +103,11 @@ def test_of_several_containerds_the_kubelets_own_is_taken(tmp_path: Path) -> Non
     found, _ = find_runtime(str(tmp_path), "unix:///run/containerd/containerd.sock")
     assert found is not None
     assert (found.pid, found.unit) == (10, "containerd")
+    proc(tmp_path, 40, "containerd", "containerd", unit="kubepods-pod1.slice/x")
     nothing, why = find_runtime(str(tmp_path), "")
     assert nothing is None
     assert "10, 20" in why or "20, 10" in why
+    assert "40" not in why
 
 
 def test_containerd_has_no_switch(tmp_path: Path) -> None:
