@@ -114,7 +114,7 @@ def read_crio(root: str, process: RuntimeProcess | None, why: str = "") -> Runti
 def find_runtime(
     root: str, endpoint: str, name: str = "", socket: str = ""
 ) -> tuple[RuntimeProcess | None, str]:
-    """The runtime's process: who listens on the socket, else the one that its path or name points to.
+    """The runtime's process: who listens on the socket, else the one that path or name point to.
 
     Args:
         root: where the node's file system is seen from here.
@@ -281,6 +281,8 @@ def _processes(proc: str) -> Iterator[RuntimeProcess]:
         names = os.listdir(proc)  # noqa: PTH208
     except OSError:
         return
+    # A node that is itself a container, as kind's are, has that in every control group.
+    plain = not _IN_POD.search(_text(f"{proc}/1/cgroup"))
     for name in names:
         if not name.isdigit():
             continue
@@ -299,7 +301,12 @@ def _processes(proc: str) -> Iterator[RuntimeProcess]:
             if key == "ENABLE_POD_EVENTS":
                 environment[key] = value
         yield RuntimeProcess(
-            int(name), _COMMS[comm], command, unit, environment, bool(_IN_POD.search(groups))
+            int(name),
+            _COMMS[comm],
+            command,
+            unit,
+            environment,
+            plain and bool(_IN_POD.search(groups)),
         )
 
 
