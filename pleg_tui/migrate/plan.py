@@ -198,8 +198,8 @@ def _plan(target: Target, facts: Facts, files: NodeFiles) -> Plan:
             "the documentation says to drain the node first: "
             f"`kubectl drain {clean(kubelet.node.name or 'NODE')} --ignore-daemonsets`"
         )
-    if restarts and not changes and kubelet.mode is Mode.UNKNOWN:
-        notes.append("what the kubelet does now is not known")
+    if not changes and kubelet.mode is Mode.UNKNOWN:
+        notes.append("what the kubelet does now is not known: see `pleg-tui check`")
     risks = tuple(rung for rung in relevant(facts) if rung.remedy) if on else ()
     return Plan(
         target, tuple(changes), tuple(restarts), risks, tuple(notes), expected(target, facts)

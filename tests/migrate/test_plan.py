@@ -130,6 +130,13 @@ def test_a_fallen_back_kubelet_only_needs_its_restart(tmp_path: Path) -> None:
     assert [one.unit for one in made.restarts] == ["kubelet"]
 
 
+def test_a_mode_that_is_not_known_is_said_to_be(tmp_path: Path) -> None:
+    text = "kind: KubeletConfiguration\nfeatureGates:\n  EventedPLEG: true\n"
+    made = kubeadm(tmp_path, text, gate=True, mode=Mode.UNKNOWN).plan()
+    assert made.nothing_to_do
+    assert any("not known" in note for note in made.notes)
+
+
 def test_the_flag_is_changed_where_it_is_written(tmp_path: Path) -> None:
     flags = {"feature-gates": "EventedPLEG=false"}
     env = "/var/lib/kubelet/kubeadm-flags.env"
