@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from pleg_tui.compare.types import Plan, Report
+from pleg_tui.ui.content.bars import StatusFacts
+from pleg_tui.ui.content.lines import Line, Part
 from tests import compare_scenes as scenes
 from tests.compare_scenes import FakeExperiment, FakeLab
 from tests.ui.conftest import Opener, Stage
@@ -21,6 +23,16 @@ SimulatedHealth = replace(
     LIVE, runtime=replace(LIVE.runtime, version="2.1.9 (simulated)", simulated=True)
     if LIVE.runtime is not None else None,
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _own_lines_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status line is the same on every screen, and tested there; here its messages count."""
+
+    def short(facts: StatusFacts, width: int, glyphs: object) -> Line:
+        return (Part(f" {facts.message.text if facts.message else '(status)'}"),)
+
+    monkeypatch.setattr("pleg_tui.ui.screens.mode.status_line", short)
 
 
 async def begin(stage: Stage) -> None:
