@@ -35,6 +35,8 @@ TOLD = {
     Step.CONTAINER_REMOVED: "ContainerRemoved",
 }
 BEAT_S = 0.1
+TOMBS_S = 600
+"""So long the state knows that an id is dead (pleg.live), so it grows for that long."""
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class Outcome:
     """Memory every ten seconds."""
     feed_mib: list[float] = field(default_factory=list)
     """Of this process: feed, simulator and record together."""
+    kept: list[float] = field(default_factory=list)
+    """What the live state keeps, dead ids included, every ten seconds."""
     lag_ms: list[float] = field(default_factory=list)
 
     def problems(self) -> list[str]:
@@ -64,6 +68,8 @@ class Outcome:
         growth = _growth(self.collector_mib)
         if growth > 5:
             problems.append(f"the collector grew by {growth:.1f} MiB")
+        if self.seconds > 2 * TOMBS_S and _growth(self.kept) > 0.2 * max(self.kept):
+            problems.append(f"the state keeps ever more: {self.kept[-1]:.0f} ids")
         return problems
 
 
@@ -114,6 +120,8 @@ async def run(seconds: float, rate: float, pods: int, seed: int) -> Outcome:
                 pid = feed.health.collector_pid
                 if pid is not None:
                     outcome.collector_mib.append(psutil.Process(pid).memory_info().rss / 2**20)
+                state = feed._story.state
+                outcome.kept.append(len(state._alive) + len(state._tombs))
                 outcome.feed_mib.append(here.memory_info().rss / 2**20)
             beat += BEAT_S
             await asyncio.sleep(max(0.0, beat - time.monotonic()))
@@ -155,6 +163,7 @@ def main() -> int:
     print(f"collector restarts {outcome.restarts}")  # noqa: T201
     for name, series in (("collector", outcome.collector_mib), ("this process", outcome.feed_mib)):
         print(f"{name:18} {series[0]:.1f} MiB first, {series[-1]:.1f} last, {max(series):.1f} most")  # noqa: T201
+    print(f"ids in the state   {max(outcome.kept):.0f} most, {outcome.kept[-1]:.0f} last")  # noqa: T201
     print(  # noqa: T201
         f"lag ms             p50 {lag[len(lag) // 2]:.1f}, p99 {lag[int(len(lag) * 0.99)]:.1f}, "
         f"most {lag[-1]:.1f}"
