@@ -216,9 +216,10 @@ def _see_place(path: Path) -> None:
 
 def _save(path: Path, text: str) -> str:
     """Write it for its owner alone, never over something else; returns why it failed, or ""."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    from pleg_tui import private
+
     try:
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = private.create(str(path))
     except FileExistsError:
         return f"not saved: {path} has appeared meanwhile and is left as it is"
     except OSError as error:

@@ -19,7 +19,10 @@ _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 def console() -> NoReturn:
     """`pleg-tui` itself."""
+    # Whatever is made, by a library too, is for its owner alone.
+    os.umask(os.umask(0o077) | 0o077)
     _own_standard_streams()
+    _no_tracebacks()
     sys.exit(main())
 
 
@@ -102,16 +105,25 @@ def _run(options: Namespace) -> int:
 
 
 def _log_to(path: str) -> None:
-    if not path:
-        return
     import logging
 
+    # Without any handler, logging would write what it is told, tracebacks too, to the terminal.
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not path:
+        return
+    from pleg_tui.private import append, redacted
+
+    class _Private(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return redacted(super().format(record))
+
     try:
-        handler = logging.FileHandler(path)
+        handler = logging.StreamHandler(os.fdopen(append(path), "a", encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"--debug {path} cannot be written: {error.strerror}") from None
-    form = "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"
-    handler.setFormatter(logging.Formatter(form))
+        raise UsageError(
+            f"--debug {path} cannot be written ({error.strerror}): name another file"
+        ) from None
+    handler.setFormatter(_Private("%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.DEBUG)
     logging.getLogger("asyncio").setLevel(logging.INFO)
@@ -121,8 +133,9 @@ def _log_to(path: str) -> None:
 def _fault(error: Exception, debug: str) -> None:
     """Say that this program failed, in one sentence; the log gets the traceback."""
     from pleg_tui.cri.clean import clean
+    from pleg_tui.private import redacted
 
-    what = clean(f"{type(error).__name__}: {error}", 300)
+    what = clean(redacted(f"{type(error).__name__}: {error}"), 300)
     if debug:
         import logging
 
@@ -147,6 +160,25 @@ def _flushed(code: int) -> int:
 def _unwritable(error: OSError) -> None:
     reader_gone()
     say(f"standard output cannot be written: {error.strerror}")
+
+
+def _no_tracebacks() -> None:
+    """What fails in a thread, or while something is thrown away, goes to the log alone."""
+    import threading
+
+    def in_thread(failed: threading.ExceptHookArgs) -> None:
+        if failed.exc_value is not None and failed.exc_type is not SystemExit:
+            _logged(failed.exc_value)
+
+    threading.excepthook = in_thread
+    sys.unraisablehook = lambda failed: _logged(failed.exc_value)
+
+
+def _logged(error: BaseException | None) -> None:
+    import logging
+
+    with contextlib.suppress(Exception):
+        logging.getLogger(__name__).error("fault", exc_info=error)
 
 
 def _own_standard_streams() -> None:

@@ -18,7 +18,6 @@ import logging
 import os
 import sys
 import time
-from pathlib import Path
 from typing import IO
 
 from pleg_tui.collector import guard, lane_calls
@@ -27,6 +26,7 @@ from pleg_tui.collector.lane_evented import ContainerdEvents, CriEvents, Evented
 from pleg_tui.collector.lane_options import LaneOptions, Work
 from pleg_tui.collector.lane_polling import Polling
 from pleg_tui.collector.lane_record import Record, line
+from pleg_tui.collector.log_file import log_file
 from pleg_tui.collector.runtime import CallFailed
 from pleg_tui.collector.streams import StreamEnded
 from pleg_tui.cri import traits
@@ -217,13 +217,7 @@ def main(argument: str) -> int:
     options = LaneOptions.loads(argument)
     if options.parent_pid and not guard.die_with(options.parent_pid):
         return 0
-    if options.debug:
-        logging.basicConfig(
-            filename=options.debug,
-            level=logging.INFO,
-            format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
-        )
-    with Path(options.debug or os.devnull).open("a") as guard_log:
+    with log_file(options.debug, logging.INFO) as guard_log:
         orders_fd, reports_fd = os.dup(0), os.dup(1)
         # Whatever a library prints must not get between the lines.
         os.dup2(guard_log.fileno(), 1)

@@ -16,6 +16,7 @@ from typing import IO, Any
 from pleg_tui import frames
 from pleg_tui.collector import guard
 from pleg_tui.collector.listing import FASTEST_S, listing
+from pleg_tui.collector.log_file import log_file
 from pleg_tui.collector.lookups import TIMEOUT_S, container_request, sandbox_request, send
 from pleg_tui.collector.options import Options
 from pleg_tui.collector.outbox import Outbox
@@ -247,14 +248,7 @@ def main(argument: str) -> int:
     options = Options.loads(argument)
     if options.parent_pid and not guard.die_with(options.parent_pid):
         return 0
-    if options.debug:
-        logging.basicConfig(
-            filename=options.debug,
-            level=logging.DEBUG,
-            format="%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
-        )
-        logging.getLogger("asyncio").setLevel(logging.INFO)
-    with Path(options.debug or os.devnull).open("a") as guard_log:
+    with log_file(options.debug, logging.DEBUG) as guard_log:
         requests_fd, frames_fd = os.dup(0), os.dup(1)
         # Whatever a library prints must not get between the frames.
         os.dup2(guard_log.fileno(), 1)
