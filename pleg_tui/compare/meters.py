@@ -60,6 +60,8 @@ class Meters:
         self._daemons = [self._meter(pid) for pid in self.found.pids]
         daemon = self.found.pids[0] if self.found.pids else 0
         self._shims = ShimMeter(self._endpoint, self._root, daemon) if daemon else None
+        if self._shims is not None:
+            self._shims.read()  # the first look knows none of them yet and takes the longest
         # CRI-O answers events by running its OCI runtime, whose cost is that of children.
         self._children = self._name.lower() == "cri-o"
 
