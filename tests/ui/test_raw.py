@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pleg_tui.node.processes import Process, Processes
 from pleg_tui.ui.content.glyphs import UNICODE
 from pleg_tui.ui.content.json_tree import JsonTree
 from pleg_tui.ui.content.process_lines import branches, shares, size
+from pleg_tui.ui.content.secrets import masked, masked_text
 from pleg_tui.ui.content.text import width_of
 from pleg_tui.ui.screens import processes
 from pleg_tui.ui.screens.raw import nested_json
@@ -90,6 +92,93 @@ async def test_values_of_variables_are_shown_when_asked_for(opened: Opener) -> N
         assert "may be secrets" in stage.text()
         await stage.press("v")
         assert "hunter2" not in stage.text()
+
+
+LAST_APPLIED = json.dumps(
+    {"spec": {"containers": [{"name": "c", "env": [{"name": "PW", "value": "hunter2"}]}]}}
+)
+SECRETIVE = {
+    "status": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": LAST_APPLIED}},
+    "info": {
+        "config": {"envs": [{"key": "PW", "value": "hunter2"}]},
+        "runtimeSpec": {"process": {"env": ["PW=hunter2", "EMPTY"], "args": ["run"]}},
+        "image": '{"config": {"Env": ["PW=hunter2"]}}',
+    },
+}
+
+
+async def test_the_raw_answer_hides_values_until_asked(opened: Opener) -> None:
+    """Hidden, they are found by no search, opened by no enter and copied by no key."""
+    feed = FakeFeed(answers={APP.id: SECRETIVE})
+    async with opened(pod("web", APP), feed=feed, size=(120, 40)) as stage:
+        await stage.press("j", "y")
+        assert "PW=(value not shown)" in stage.text()
+        assert "hunter2" not in stage.text()
+        await stage.press("slash")
+        await stage.type("hunter2")
+        await stage.press("enter")
+        assert "nothing found" in stage.text()
+        await stage.press("escape", "Y")
+        assert "hunter2" not in stage.app.clipboard
+        assert "PW=(value not shown)" in stage.app.clipboard
+        await stage.press("slash")
+        await stage.type("last-applied")
+        await stage.press("enter", "enter")
+        assert "JSON in" in stage.text()
+        await stage.press("Y")
+        assert '"PW"' in stage.app.clipboard
+        assert "hunter2" not in stage.app.clipboard
+        await stage.press("escape", "escape", "v")
+        assert "PW=hunter2" in stage.text()
+        assert "may be secrets" in stage.text()
+        await stage.press("Y")
+        assert stage.app.clipboard.count("hunter2") == 4
+        await stage.press("v")
+        assert "hunter2" not in stage.text()
+
+
+async def test_annotations_of_a_pod_hide_values_until_asked(opened: Opener) -> None:
+    seen = pod("web", APP)
+    assert seen.sandbox is not None
+    feed = FakeFeed(answers={seen.sandbox.id: SECRETIVE, APP.id: SECRETIVE})
+    async with opened(seen, feed=feed, size=(120, 40)) as stage:
+        for keys in (("d",), ("escape", "j", "d")):
+            await stage.press(*keys)
+            await stage.press("G")
+            assert "last-applied" in stage.text()
+            assert "hunter2" not in stage.text()
+            await stage.press("v", "G")
+            assert "hunter2" in stage.text()
+            await stage.press("v")
+
+
+ENV = st.lists(
+    st.one_of(
+        st.text(alphabet="abc", min_size=1).map(lambda name: f"{name}=hunter2"),
+        st.text(alphabet="abc").map(lambda name: {"name": name, "value": "hunter2"}),
+    ),
+    min_size=1,
+)
+
+
+@given(ENV, st.sampled_from(["env", "envs", "Env"]), st.integers(0, 5), st.booleans())
+def test_no_depth_nor_wrapping_uncovers_a_value(
+    env: list[Any], name: str, depth: int, as_text: bool
+) -> None:
+    data: Any = {name: env}
+    for level in range(depth):
+        data = [data] if level % 2 else {"x": data}
+        if as_text:
+            data = {"annotation": json.dumps(data)}
+    assert "hunter2" not in json.dumps(masked(data))
+    whole = json.dumps({"x": data})
+    for end in range(0, len(whole), 7):
+        assert "hunter2" not in masked_text(whole[:end])
+
+
+def test_what_holds_no_values_stays_as_it_is() -> None:
+    for data in ({"environmental": ["a=b"], "x": "[env] a=b"}, {"env": []}, "env", [], None):
+        assert masked(data) is data
 
 
 def test_a_large_answer_begins_folded() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from pleg_tui.cri.clean import MAX_LENGTH
 from pleg_tui.model import Container, ContainerState, Pod, Sandbox, SandboxState
 from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.content.secrets import masked_text
 from pleg_tui.ui.content.status import Tone, container_change, status_in, why
 from pleg_tui.ui.content.text import SECOND, age, fit, tidy, width_of
 
@@ -92,7 +93,10 @@ def container_sections(
         ("Limits", list(_limits(status, container))),
         ("Mounts", list(_mounts(status))),
         ("Labels", _pairs(_strings(status, "labels") or container.labels)),
-        ("Annotations", _pairs(_strings(status, "annotations") or container.annotations)),
+        (
+            "Annotations",
+            _annotations(_strings(status, "annotations") or container.annotations, values),
+        ),
         (
             "Environment: values may be secrets, v hides them"
             if values
@@ -107,8 +111,17 @@ def container_sections(
     return _filled(sections)
 
 
-def pod_sections(pod: Pod, answer: Mapping[str, Any] | None, now: int) -> list[Section]:
-    """All about one pod; `answer` is what the look-up of its sandbox said."""
+def pod_sections(
+    pod: Pod, answer: Mapping[str, Any] | None, now: int, *, values: bool = False
+) -> list[Section]:
+    """All about one pod.
+
+    Args:
+        pod: as the live list knows it.
+        answer: what the look-up of its sandbox said; None when it failed.
+        now: wall time, ns.
+        values: show the values of environment variables that its annotations hold too.
+    """
     sandbox = pod.sandbox
     status = _mapping(answer, "status")
     head: list[Pair] = [
@@ -147,7 +160,7 @@ def pod_sections(pod: Pod, answer: Mapping[str, Any] | None, now: int) -> list[S
     if sandbox is not None:
         sections.append(("Labels", _pairs(_strings(status, "labels") or sandbox.labels)))
         annotations = _strings(status, "annotations") or sandbox.annotations
-        sections.append(("Annotations", _pairs(annotations)))
+        sections.append(("Annotations", _annotations(annotations, values)))
     return _filled(sections)
 
 
@@ -295,6 +308,11 @@ def _sandbox_style(sandbox: Sandbox) -> str:
 
 def _pairs(strings: Mapping[str, str]) -> list[Pair]:
     return [(key, (strings[key], "")) for key in sorted(strings)]
+
+
+def _annotations(strings: Mapping[str, str], values: bool) -> list[Pair]:
+    """Where `kubectl apply` has put a whole pod into one, without its variables' values."""
+    return _pairs(strings if values else {k: masked_text(strings[k]) for k in strings})
 
 
 def _filled(sections: Iterable[Section]) -> list[Section]:

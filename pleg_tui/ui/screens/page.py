@@ -32,8 +32,8 @@ class Page(PlegScreen):
         Binding("escape,q,left", "back", "back", id="page.back", tooltip="Go back"),
     ]
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "page.back", "page.again", "list.copy-id", "tree.copy", "page.raw", "page.values",
-        "look.logs", "look.processes", "look.shell", "app.help", "app.quit",
+        "page.back", "app.help", "page.again", "list.copy-id", "tree.copy", "page.raw",
+        "page.values", "look.logs", "look.processes", "look.shell", "app.quit",
     )  # fmt: skip
     """Ids of the bindings that are shown at the bottom, in this order."""
 

@@ -49,7 +49,7 @@ class DetailsScreen(LookUp):
                 self._container, self._pod, self._answer, now, values=self._values
             )
         else:
-            sections = pod_sections(self._pod, self._answer, now)
+            sections = pod_sections(self._pod, self._answer, now, values=self._values)
         if uses(self._pod, self._container):
             usages = self.tui.usages
             key = self._container.id if self._container is not None else self._pod.uid
@@ -98,14 +98,12 @@ class DetailsScreen(LookUp):
 
     def action_values(self) -> None:
         """Show or hide the values of environment variables."""
-        if self._container is None:
-            self.say("Only containers have environment variables", "warn")
-            return
         self._values = not self._values
         if self._values:
             self.say("values may be secrets; v hides them", "warn")
         self.draw()
-        self.query_one(TextPane).go_to(" Environment")
+        where = " Annotations" if self._container is None else " Environment"
+        self.query_one(TextPane).go_to(where)
 
     def action_copy(self, what: str) -> None:
         """Copy the name or the id."""

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from pleg_tui.cri.clean import clean
 from pleg_tui.model import Container, Pod
 from pleg_tui.ui.content.lines import Item, Line, Part
+from pleg_tui.ui.content.secrets import masked
 from pleg_tui.ui.content.text import cut_middle, fit, tidy
 from pleg_tui.ui.screens.page import LookUp, Page, SearchPage, found_item
 from pleg_tui.ui.widgets.bar import Bar
@@ -26,8 +27,8 @@ class TreePage(SearchPage):
     """Data as a tree: folds, is searched, and says the path of what is under the cursor."""
 
     FOOTER: ClassVar[tuple[str, ...]] = (
-        "page.back", "tree.toggle", "find.open", "tree.copy", "tree.copy-path", "tree.fold-all",
-        "page.again", "app.help", "tree.copy-all", "look.logs",
+        "page.back", "app.help", "tree.toggle", "find.open", "page.values", "tree.copy",
+        "tree.copy-path", "tree.fold-all", "page.again", "tree.copy-all", "look.logs",
     )  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "back", id="page.back", tooltip="End the search; go back"),
@@ -117,22 +118,41 @@ class TreePage(SearchPage):
 
 
 class RawScreen(TreePage, LookUp):
-    """The runtime's own answer, verbose."""
+    """The runtime's own answer, verbose; values of environment variables only when asked for."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "values", "values", id="page.values",
+                tooltip="Show or hide the values of environment variables: they may be secrets"),
+    ]  # fmt: skip
 
     def __init__(self, pod: Pod, container: Container | None) -> None:
         super().__init__("Raw answer", pod, container)
+        self._values = False
+        self._masked: tuple[Any, Any] = (None, None)
+        """An answer, and what is shown of it."""
 
     @property
     def data(self) -> Any:
-        """The answer."""
-        return self._answer
+        """The answer, as far as it is shown: only that is searched and copied."""
+        if self._values:
+            return self._answer
+        if self._masked[0] is not self._answer:
+            self._masked = (self._answer, masked(self._answer))
+        return self._masked[1]
+
+    def action_values(self) -> None:
+        """Show or hide the values of environment variables."""
+        self._values = not self._values
+        if self._values:
+            self.say("values may be secrets; v hides them", "warn")
+        self.draw()
 
     def draw(self) -> None:
         """Show the answer, or why there is none."""
         pane = self.tree_pane
         if self._note is None:
             if self._answer is not None:
-                pane.show(self._answer)
+                pane.show(self.data)
         elif pane.tree_shown is not None:
             if self._note[1] == "warn":
                 self.say(*self._note)
