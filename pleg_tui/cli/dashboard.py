@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from argparse import Namespace
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pleg_tui.cli import connect, looks
+from pleg_tui.cli import connect, demo_node, looks
 from pleg_tui.cli.errors import UsageError
+from pleg_tui.cli.node_access import kubelet_options, marked
 from pleg_tui.cli.settings import Resolved
+from pleg_tui.feed.types import Settings, SourceChoice
 from pleg_tui.ui.options import UiOptions, prepare_environment
+from pleg_tui.ui.site import Site
+
+if TYPE_CHECKING:
+    from pleg_tui.sim.node import SimulatedNode
 
 
 def run(options: Namespace, resolved: Resolved) -> int:
@@ -29,7 +36,9 @@ def run(options: Namespace, resolved: Resolved) -> int:
         raise UsageError("the dashboard prints nothing: use `pleg-tui pods` or `pleg-tui events`")
     need_terminal()
     demo = getattr(options, "command", None) == "demo" or hasattr(options, "demo")
-    with connect.target(options, demo=demo, waits=True) as found:
+    with contextlib.ExitStack() as stack:
+        node = stack.enter_context(demo_node.demo_node(options)) if demo else None
+        found = _target(stack, options, node, demo=demo)
         feed = connect.make_feed(found.settings)
         # The collector and the screen take about the same time to load: let them do so at once.
         feed.spawn()
@@ -37,16 +46,42 @@ def run(options: Namespace, resolved: Resolved) -> int:
             look = ui_options(
                 options, demo=demo, endpoint=found.settings.endpoint, root=found.settings.root
             )
+            look = replace(look, site=_site(options, node, demo=demo))
             prepare_environment(look)
             look = replace(look, **looks.look(resolved, os.environ))
             from pleg_tui.ui.app import run as show
 
             if found.simulator is not None:
                 found.simulator.wait_ready()
+            if node is not None:
+                node.wait_runtime()
         except BaseException:
             asyncio.run(feed.stop())
             raise
         return show(feed, look) or 0
+
+
+def _target(
+    stack: contextlib.ExitStack, options: Namespace, node: SimulatedNode | None, *, demo: bool
+) -> connect.Target:
+    """What the live view is of."""
+    if node is None:
+        return stack.enter_context(connect.target(options, demo=demo, waits=True))
+    source = SourceChoice(getattr(options, "source", "auto"))
+    timeout_s = getattr(options, "timeout", 0.0) or connect.TIMEOUT_S
+    settings = Settings(node.endpoint, source, debug=getattr(options, "debug", ""))
+    return connect.Target(settings, timeout_s, None)
+
+
+def _site(options: Namespace, node: SimulatedNode | None, *, demo: bool) -> Site:
+    """The node besides its runtime."""
+    if demo:
+        return demo_node.site(node)
+    root = getattr(options, "root", "/")
+    command = getattr(options, "restart_command", "")
+    if hasattr(options, "restart_command") and not command.strip():
+        raise UsageError("--restart-command is empty: give the command, {unit} stands for the unit")
+    return Site(root, kubelet_options(options), command, marked(root))
 
 
 def ui_options(options: Namespace, *, demo: bool, endpoint: str, root: str = "/") -> UiOptions:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -16,33 +15,16 @@ from dataclasses import dataclass, replace
 
 from pleg_tui.cli import connect
 from pleg_tui.cli.errors import NoRuntimeError, UsageError, say
-from pleg_tui.cri.clean import clean
+from pleg_tui.cli.node_access import kubelet_options, marked, refuse_real, simulated_access
 from pleg_tui.cri.sockets import under
 from pleg_tui.feed.types import SourceChoice
-from pleg_tui.migrate.changes import targets
-from pleg_tui.migrate.facts import Facts, Machine, PodsSeen, RuntimeSeen, pods_seen, runtime_seen
+from pleg_tui.migrate.facts import Facts, PodsSeen, RuntimeSeen, pods_seen, runtime_seen
 from pleg_tui.migrate.files import NodeFiles
-from pleg_tui.migrate.hands import systemd_runs
 from pleg_tui.migrate.journal import Journal, JournalError, unfinished
+from pleg_tui.migrate.machine import read_machine, with_writable
 from pleg_tui.node.kubelet.read import read_kubelet
 from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions
-from pleg_tui.node.runtime_config import Setting, read_runtime_config
-
-_KUBELET = {
-    "kubelet_pid": "pid",
-    "kubelet_url": "url",
-    "kubelet_cert": "client_cert",
-    "kubelet_key": "client_key",
-    "kubelet_token_file": "token_file",
-    "kubelet_ca": "ca_file",
-    "kubelet_insecure": "insecure",
-    "kubelet_log": "log_file",
-    "kubeconfig": "kubeconfig",
-    "runtime_metrics": "runtime_metrics_url",
-}
-"""Options of the command line, and what they are to a look at the kubelet."""
-_MUST_EXIST = ("kubelet_cert", "kubelet_key", "kubelet_token_file", "kubelet_ca", "kubelet_log",
-               "kubeconfig")  # fmt: skip
+from pleg_tui.node.runtime_config import read_runtime_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +67,9 @@ def site(options: Namespace) -> Iterator[Site]:
     root = getattr(options, "root", "/")
     if not os.path.isdir(root):  # noqa: PTH112 - "" is no folder either
         raise UsageError(f"--root {root} is not a folder: name the one that holds the node's files")
-    for name in _MUST_EXIST:
-        path = getattr(options, name, "")
-        if path and not os.path.exists(path):  # noqa: PTH110
-            raise UsageError(f"--{name.replace('_', '-')} {clean(path)} is not there")
-    given = {ours: getattr(options, name) for name, ours in _KUBELET.items() if name in options}
     yield Site(
-        options, root, KubeletOptions(**given), getattr(options, "restart_command", ""),
-        _marked(root),
+        options, root, kubelet_options(options), getattr(options, "restart_command", ""),
+        marked(root),
     )  # fmt: skip
 
 
@@ -129,16 +106,10 @@ def gather(found: Site, *, quick: bool = False) -> Facts:
         runtime,
         read_runtime_config(found.root, endpoint, runtime.name, runtime.endpoint),
         pods,
-        Machine(_systemd(found), _cgroups(found.root)),
+        read_machine(found.root, found.restart_command),
         unfinished(record),
     )
-    return _with_writable(facts, found)
-
-
-def _with_writable(facts: Facts, found: Site) -> Facts:
-    files = found.files
-    writable = {path: files.writable(path) for path in targets(facts, files)}
-    return replace(facts, machine=replace(facts.machine, writable=writable))
+    return with_writable(facts, found.files)
 
 
 class _Look:
@@ -185,46 +156,11 @@ async def _listed(target: connect.Target) -> tuple[RuntimeSeen, PodsSeen]:
         await feed.stop()
 
 
-def _systemd(found: Site) -> Setting:
-    if found.restart_command:
-        return Setting(True, "not needed: --restart-command says how")
-    if os.path.normpath(found.root) != "/":
-        return Setting(
-            False,
-            f"with --root {found.root} systemctl here would not be the node's: give "
-            "--restart-command, such as "
-            f"'chroot {found.root} systemctl restart {{unit}}'",
-        )
-    if not systemd_runs(found.root):
-        return Setting(False, "systemd is not this node's init")
-    if shutil.which("systemctl") is None:
-        return Setting(False, "systemctl is not on the PATH")
-    return Setting(True, "systemd runs")
-
-
-def _cgroups(root: str) -> Setting:
-    path = under(root, "/sys/fs/cgroup")
-    try:
-        if os.statvfs(path).f_flag & os.ST_RDONLY:
-            return Setting(False, f"{path} is mounted read-only, as in a container")
-    except OSError as error:
-        return Setting(None, f"{path} cannot be read: {error.strerror}")
-    if not os.access(path, os.W_OK):
-        return Setting(False, f"{path} cannot be written by this user")
-    return Setting(True, f"{path} is writable")
-
-
 def _endpoint_path(root: str, endpoint: str) -> str:
     path = endpoint.removeprefix("unix://")
     if not path.startswith("/"):
         return ""
     return os.path.realpath(under(root, path))
-
-
-def _marked(root: str) -> bool:
-    from pleg_tui.sim.node_options import MARKER
-
-    return os.path.exists(under(root, f"/{MARKER}"))  # noqa: PTH110
 
 
 @contextlib.contextmanager
@@ -234,10 +170,7 @@ def _simulated(options: Namespace) -> Iterator[Site]:
     from pleg_tui.sim.options import Options
     from pleg_tui.sim.process import SimulatorProcessError
 
-    for name in ("runtime_endpoint", "config", "root", *_KUBELET, "restart_command"):
-        if hasattr(options, name):
-            option = name.replace("_", "-")
-            raise UsageError(f"--{option} is for a real node: leave it out, or the demo")
+    refuse_real(options)
     names = ("scenario", "flavour", "pods", "churn", "seed")
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     crio = str(given.get("flavour", "")).startswith("cri")
@@ -253,11 +186,8 @@ def _simulated(options: Namespace) -> Iterator[Site]:
         inside = Namespace(**{k: v for k, v in vars(options).items() if k not in ("demo", *names)})
         inside.root = node.root
         inside.runtime_endpoint = node.endpoint
-        kubelet = KubeletOptions(
-            url=node.kubelet_url, token_file=node.token_file, ca_file=node.ca_file,
-            log_file=node.log_file,
-        )  # fmt: skip
-        yield Site(inside, node.root, kubelet, f"{node.bin}/systemctl restart {{unit}}", True)
+        command = f"{node.bin}/systemctl restart {{unit}}"
+        yield Site(inside, node.root, simulated_access(node), command, True)
     except SimulatorProcessError as error:
         raise NoRuntimeError(str(error)) from None
     finally:

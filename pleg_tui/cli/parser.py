@@ -89,6 +89,12 @@ sort = "restarts"
 [runtime]
 source = "relist"                     # $PLEG_TUI_SOURCE, --source
 timeout = "10s"                       # --timeout
+metrics = "http://127.0.0.1:1338/v1/metrics"   # --runtime-metrics
+
+[kubelet]                             # as --kubelet-url and so on
+url = "https://127.0.0.1:10250"
+cert = "/etc/kubernetes/pki/reader.crt"
+key = "/etc/kubernetes/pki/reader.key"
 
 [keys]
 "view.filter" = "ctrl+f"
@@ -129,7 +135,8 @@ def build() -> Parser:
         epilog=_ROOT_EPILOG,
     )
     root.add_argument("--version", action="version", version=f"pleg-tui {__version__}")
-    _runtime(root)
+    _node(root)
+    _restarting(root)
     _screen(root)
     root.add_argument("-o", "--output", choices=("table", "json"), help=argparse.SUPPRESS)
     _demo(root, shown=False)
@@ -331,6 +338,10 @@ def _runtime(parser: argparse.ArgumentParser, *, endpoint: bool = True) -> None:
 
 def _switching(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    _restarting(parser)
+
+
+def _restarting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restart-command",
         metavar="COMMAND",

@@ -180,8 +180,17 @@ RULES: dict[str, Rule] = {
     "dashboard.sort": Rule(_word),
     "runtime.source": Rule(_one_of(SOURCES), "PLEG_TUI_SOURCE", "source"),
     "runtime.timeout": Rule(_span, "", "timeout"),
+    "runtime.metrics": Rule(_word, "", "runtime_metrics"),
+    "kubelet.url": Rule(_word, "", "kubelet_url"),
+    "kubelet.cert": Rule(_word, "", "kubelet_cert"),
+    "kubelet.key": Rule(_word, "", "kubelet_key"),
+    "kubelet.token-file": Rule(_word, "", "kubelet_token_file"),
+    "kubelet.ca": Rule(_word, "", "kubelet_ca"),
+    "kubelet.insecure": Rule(_flag, "", "kubelet_insecure"),
+    "kubelet.log": Rule(_word, "", "kubelet_log"),
+    "kubelet.kubeconfig": Rule(_word, "", "kubeconfig"),
 }
-SECTIONS = ("dashboard", KEYS, "runtime")
+SECTIONS = ("dashboard", KEYS, "kubelet", "runtime")
 
 
 # -- the file
@@ -376,7 +385,7 @@ def resolve(options: Namespace, environ: Mapping[str, str]) -> Resolved:
             except ValueError as error:
                 raise UsageError(_wants(f"${rule.variable}", text, error)) from None
         if rule.option and hasattr(options, rule.option):
-            flag = f"--{rule.option}"
+            flag = f"--{rule.option.replace('_', '-')}"
             found[name] = Effective(getattr(options, rule.option), "flag", flag)
         elif text:
             found[name] = Effective(said, "environment", f"${rule.variable}")
@@ -388,7 +397,10 @@ def resolve(options: Namespace, environ: Mapping[str, str]) -> Resolved:
 
 def apply(options: Namespace, resolved: Resolved) -> None:
     """Give the parsed options what they leave open."""
+    simulated = hasattr(options, "demo") or getattr(options, "command", None) == "demo"
     for name, effective in resolved.set.items():
         option = RULES[name].option
+        if simulated and (name.startswith("kubelet.") or name == "runtime.metrics"):
+            continue  # of a real node, which is not looked at
         if option and not hasattr(options, option):
             setattr(options, option, effective.value)

@@ -127,6 +127,11 @@ class ShimMeter:
         """How many there were at the last look."""
         return len(self._meters)
 
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Those that there were at the last look."""
+        return tuple(self._meters)
+
     def read(self) -> int | None:
         """Processor time since the first look, ns and growing.
 

@@ -9,13 +9,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pleg_tui.sim.node_options import Fault, NodeOptions
+from pleg_tui.sim.node_options import Fault, Layout, NodeOptions
 from pleg_tui.sim.process import SimulatorProcessError, python_path
+
+_SOCKETS = {
+    Layout.KUBEADM: "/run/containerd/containerd.sock",
+    Layout.EKS: "/run/containerd/containerd.sock",
+    Layout.K3S: "/run/k3s/containerd/containerd.sock",
+    Layout.CRIO: "/run/crio/crio.sock",
+}
+"""Of the runtime, links followed; as node_layouts has them."""
 
 
 class SimulatedNode:
@@ -32,14 +41,15 @@ class SimulatedNode:
         self.info: dict[str, Any] = {}
         """The node's ready line: everything below, for scripts."""
         self._child: subprocess.Popen[bytes] | None = None
+        self._waiting = threading.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
 
     # ---- what is where ----
 
     @property
     def endpoint(self) -> str:
-        """The runtime's, as seen from here: `unix://<root>/run/…`."""
-        return str(self.info["endpoint"])
+        """The runtime's, as seen from here: `unix://<root>/run/…`; known as soon as launched."""
+        return f"unix://{os.path.realpath(self.root)}{_SOCKETS[self.options.layout]}"
 
     @property
     def kubelet_url(self) -> str:
@@ -138,6 +148,14 @@ class SimulatedNode:
         Raises:
             SimulatorProcessError: it could not be had; everything is cleaned up then.
         """
+        return self.launch().wait_ready(timeout_s)
+
+    def launch(self) -> Self:
+        """Make the folder and start everything, and do not wait for it.
+
+        Raises:
+            SimulatorProcessError: no process can be started; everything is cleaned up then.
+        """
         self.root = tempfile.mkdtemp(prefix="pleg-tui-node-", dir=short_folder())
         wanted = json.dumps(to_json(self.options, self.root, os.getpid()))
         command = [sys.executable, "-P", "-m", "pleg_tui.sim.node_main", wanted]
@@ -153,7 +171,35 @@ class SimulatedNode:
         except OSError as error:
             self.stop()
             raise SimulatorProcessError(f"cannot start the simulated node: {error}") from None
-        self._wait_ready(self._child, timeout_s)
+        return self
+
+    def wait_ready(self, timeout_s: float = 30.0) -> Self:
+        """Until runtime and kubelet serve; from any thread.
+
+        Raises:
+            SimulatorProcessError: they ended, or did not in time; everything is cleaned up then.
+        """
+        with self._waiting:
+            if not self.info:
+                if self._child is None:
+                    raise SimulatorProcessError("the simulated node does not run")
+                self._wait_ready(self._child, timeout_s)
+        return self
+
+    def wait_runtime(self, timeout_s: float = 15.0) -> Self:
+        """Until there is the runtime's socket; the kubelet comes a little later.
+
+        Raises:
+            SimulatorProcessError: as wait_ready().
+        """
+        path = self.endpoint.removeprefix("unix://")
+        deadline = time.monotonic() + timeout_s
+        while not os.path.exists(path):  # noqa: PTH110 - many times
+            if not self.running:
+                self._fail("the simulated node ended before it served")
+            if time.monotonic() >= deadline:
+                self._fail(f"the simulated node did not serve within {timeout_s:g} s")
+            time.sleep(0.01)
         return self
 
     def stop(self, timeout_s: float = 5.0) -> None:

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 
     from pleg_tui.compare.types import Experiment, Plan
     from pleg_tui.ui.comparing import Prepare
+    from pleg_tui.ui.content.lines import Line, Part
+    from pleg_tui.ui.drift import Drift
+    from pleg_tui.ui.migrating import Migrating
+    from pleg_tui.ui.site import Site
 
 AWAY_S = 4.0
 """The screen stood still for so long that what was missed is worth a word."""
@@ -60,6 +64,8 @@ _KEY_NAMES = {
 }
 _AT_REST_S = 0.3
 """A terminal whose size has not changed for so long has come to rest."""
+_KUBELET_AFTER_S = 0.7
+"""So long after the first picture the kubelet is looked at first."""
 _USAGE_EVERY = 2
 """Seconds between two readings of what this program costs."""
 
@@ -91,6 +97,8 @@ class PlegTui(App[None], inherit_bindings=False):
                 tooltip="Go back to the shell; `fg` comes back, nothing is lost meanwhile"),
         Binding("ctrl+l", "redraw", "Redraw", show=False, id="app.redraw",
                 tooltip="Draw the screen again, should something else have written on it"),
+        Binding("X", "dismiss", "Away", show=False, id="app.dismiss",
+                tooltip="Put the banner about the kubelet away; Node keeps what it said"),
         Binding("ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt",
                 tooltip="End the program at once"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-2",
@@ -110,6 +118,7 @@ class PlegTui(App[None], inherit_bindings=False):
         measure: Callable[[int | None, float], Usage] | None = None,
         sampler: Callable[[], Sampler] | None = None,
         prepare: Prepare | None = None,
+        drift: Drift | None = None,
     ) -> None:
         super().__init__(css_path=[str(path) for path in style_files()])
         self.feed = feed
@@ -136,6 +145,12 @@ class PlegTui(App[None], inherit_bindings=False):
         """Another program has the terminal for a while."""
         self.prepare = prepare or self._prepare
         """From a plan to an experiment that can run on this node."""
+        self.drift = drift
+        """What the kubelet does; None where none is looked at."""
+        if drift is None and options.site is not None:
+            self.drift = self._drift(options.site)
+        self.switching: Migrating | None = None
+        """A switch as the Migrate screen has it, once that was opened."""
         self._measure = measure or UsageMeter().measure
         self._pump: Pump | None = None
         self._front = Front()
@@ -212,6 +227,10 @@ class PlegTui(App[None], inherit_bindings=False):
         self._pump = Pump(self.options.fps, partial(self.call_later, self._take), loop)
         self.feed.on_dirty = self._pump.dirty
         self._pump.dirty()
+        if self.drift is not None:
+            self.closers.append(self.drift.close)
+            # Once the first picture is drawn: the thread and what it imports can wait.
+            self.set_timer(_KUBELET_AFTER_S, self.drift.start)
         if self.options.notice:
             self.live.say(self.options.notice, "warn")
 
@@ -265,6 +284,69 @@ class PlegTui(App[None], inherit_bindings=False):
         if page is not self.live and isinstance(page, PlegScreen):
             page.usage_read()
 
+    # -- the kubelet
+
+    def _drift(self, site: Site) -> Drift:
+        from pleg_tui.ui.drift import Drift
+
+        def runtime() -> tuple[str, str]:
+            now = self.health.runtime
+            return (now.endpoint or self.options.endpoint, now.name) if now else ("", "")
+
+        def changed() -> None:
+            self.call_later(self._drift_changed)
+
+        return Drift(site, runtime, changed)
+
+    def _drift_changed(self) -> None:
+        page = self.screen
+        if isinstance(page, PlegScreen):
+            self._show_drift(page)
+            page.drift_changed()
+
+    def _show_drift(self, page: PlegScreen) -> None:
+        shown = self.drift is not None and self.drift.banner is not None
+        for bar in page.query("#drift"):
+            bar.set_class(shown, "-shown")
+
+    def pleg(self) -> Part | None:
+        """The kubelet's mode for the status line; None where no kubelet is looked at."""
+        if self.drift is None:
+            return None
+        from pleg_tui.ui.content.pleg import mode_part
+
+        return mode_part(self.drift.mode)
+
+    def drift_line(self, width: int) -> Line:
+        """The banner about the kubelet; empty when there is nothing to tell."""
+        if self.drift is None or self.drift.banner is None:
+            return ()
+        from pleg_tui.ui.content.pleg import drift_line
+
+        key = self.key_name("app.dismiss", "X")
+        return drift_line(self.drift.banner, width, self.glyphs, key)
+
+    def action_dismiss(self) -> None:
+        """Put the banner about the kubelet away."""
+        if self.drift is not None:
+            self.drift.dismiss()
+
+    async def action_quit(self) -> None:
+        """End the program; while a switch is carried out, ask first."""
+        switching = self.switching
+        if switching is None or not switching.running:
+            self.exit()
+            return
+        from pleg_tui.ui.screens.menu import MenuScreen
+
+        def answered(answer: str | None) -> None:
+            if answer == "leave":
+                self.exit()
+
+        leave = "leave; it is ended" if switching.ends_with_us else "leave; it goes on by itself"
+        choices = [("stay", "stay and see it through"), ("leave", leave)]
+        self.push_screen(MenuScreen("A switch is going on", choices, "stay"), answered)
+
     # -- the modes
 
     async def _prepare(self, plan: Plan) -> Experiment:
@@ -298,6 +380,8 @@ class PlegTui(App[None], inherit_bindings=False):
         """Look at another mode; what was open in this one stays so."""
         if name != self.mode:
             await self.switch_mode(name)
+            if isinstance(page := self.screen, PlegScreen):
+                self._show_drift(page)
 
     async def close_down(self) -> None:
         """End what goes on in the modes."""
@@ -341,10 +425,29 @@ class PlegTui(App[None], inherit_bindings=False):
         for active, keys in found.values():
             run = partial(self.run_action, active.binding.action, active.node)
             yield SystemCommand(active.binding.tooltip, "  ".join(keys), run)
+        site = self.options.site
+        for title, said, cause in site.trouble if site is not None else ():
+            yield SystemCommand(title, "simulated", partial(self._cause, title, said, cause))
         for name in THEMES:
             yield SystemCommand(
                 f"Use the colours of {name}", "theme", partial(setattr, self, "theme", name)
             )
+
+    def _cause(self, title: str, said: str, cause: Callable[[], None]) -> None:
+        """Have something go wrong on the simulated node, in a thread."""
+
+        async def work() -> None:
+            from pleg_tui.ui.off_loop import off_loop
+
+            self.say(f"{title} ...")
+            try:
+                await off_loop(cause)
+            except Exception as error:
+                self.say(clean(str(error)), "warn")
+            else:
+                self.say(said)
+
+        self.run_worker(work(), exit_on_error=False)
 
     # -- the terminal
 
@@ -461,6 +564,8 @@ def run(feed: Feed, options: UiOptions) -> int:
     except Exception as error:
         app.failure = app.failure or error
         log.critical("the dashboard failed", exc_info=error)
+    if app.switching is not None and (left := app.switching.left_behind):
+        print(f"pleg-tui: {left}", file=sys.stderr)  # noqa: T201
     if app.failure is None:
         return app.return_code or 0
     where = (

@@ -37,5 +37,9 @@ LIVE = Mode("1", "live", "Live", "Pods and containers, and what happens to them"
             "pleg_tui.ui.screens.live", "Live")  # fmt: skip
 COMPARE = Mode("2", "compare", "Compare", "What polling costs this node, and what events cost",
                "pleg_tui.ui.screens.compare", "Compare")  # fmt: skip
-MODES: tuple[Mode, ...] = (LIVE, COMPARE)
+MIGRATE = Mode("3", "migrate", "Migrate", "Take this node's kubelet to events, and back",
+               "pleg_tui.ui.screens.migrate", "Migrate")  # fmt: skip
+NODE = Mode("4", "node", "Node", "Kubelet, runtime and shims over the last 15 minutes",
+            "pleg_tui.ui.screens.node", "Node")  # fmt: skip
+MODES: tuple[Mode, ...] = (LIVE, COMPARE, MIGRATE, NODE)
 """In the order of their keys. The first is what the program begins with."""

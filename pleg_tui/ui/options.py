@@ -16,6 +16,7 @@ from pleg_tui.cri.clean import clean
 
 if TYPE_CHECKING:
     from pleg_tui.ui.memory import Memory
+    from pleg_tui.ui.site import Site
 
 THEMES = ("pleg-dark", "pleg-light", "ansi-dark", "ansi-light")
 FPS_LOCAL = 4.0
@@ -84,6 +85,8 @@ class UiOptions:
     """Where it is remembered that a hint was shown; None where none is to be shown (any more)."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys than usual, by the binding's id, as keys.keymap() makes it."""
+    site: Site | None = None
+    """The node besides its runtime: its kubelet, its files; None: none of it is looked at."""
     notice: str = ""
     """Something to say at first; cleaned."""
 

@@ -11,7 +11,7 @@ from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Item, Line, Part, bar_line
 from pleg_tui.ui.content.model import Totals
 from pleg_tui.ui.content.order import View
-from pleg_tui.ui.content.text import count, cut_middle, milliseconds, short, tidy
+from pleg_tui.ui.content.text import count, cut_middle, milliseconds, short, tidy, width_of
 
 SOURCES = {
     Source.CRI: "CRI events",
@@ -52,6 +52,8 @@ class StatusFacts:
     """(key, title, it is looked at) of each mode."""
     activity: str = ""
     """What goes on in modes that are not looked at."""
+    pleg: Part | None = None
+    """The kubelet's mode; None where none is looked for."""
 
 
 def phase_parts(health: Health, glyphs: Glyphs) -> Line:
@@ -68,13 +70,18 @@ def phase_parts(health: Health, glyphs: Glyphs) -> Line:
     return (Part(f"{glyphs.waiting} starting", "busy-bold"),)
 
 
-def modes_parts(modes: tuple[tuple[str, str, bool], ...]) -> Line:
-    """The modes with their keys; the one that is looked at stands out."""
+def modes_parts(modes: tuple[tuple[str, str, bool], ...], *, keys: bool = False) -> Line:
+    """The modes with their keys; the one that is looked at stands out.
+
+    Args:
+        modes: (key, title, it is looked at) of each.
+        keys: only the keys of the others.
+    """
     parts: list[Part] = []
     for key, title, here in modes:
-        parts.append(Part(" " if parts else ""))
+        parts.append(Part(" " if parts and not keys else ""))
         parts.append(Part(f" {key} {title} ", "mode-here") if here else Part(f" {key} ", "key"))
-        if not here:
+        if not here and not keys:
             parts.append(Part(f"{title} ", "dim"))
     return tuple(part for part in parts if part.text)
 
@@ -83,8 +90,7 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     """The line at the top of the screen."""
     health = facts.health
     runtime = health.runtime
-    left = [Item(modes_parts(facts.modes), 1)] if facts.modes else []
-    left.append(Item(phase_parts(health, glyphs)))
+    left = [Item(phase_parts(health, glyphs))]
     if runtime is not None and runtime.simulated:
         left.append(Item((Part(" SIMULATED ", "badge"),)))
     if facts.paused is not None:
@@ -92,8 +98,17 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
         left.append(Item((Part(held, "badge-warn"),)))
     if facts.activity:
         left.append(Item((Part(f"{glyphs.waiting} {facts.activity}", "busy-bold"),)))
+    if facts.pleg is not None:  # a kubelet that has fallen back is no detail
+        left.append(Item((facts.pleg,), 0 if facts.pleg.style.startswith("bad") else 1))
     if facts.message is not None:
         left.append(Item((Part(tidy(facts.message.text), facts.message.style),)))
+    if facts.modes:
+        # Where there is not the room for all titles, the keys alone still say that there are more.
+        room = width - sum(_width(item) + 2 for item in left)
+        modes = Item(modes_parts(facts.modes), 1)
+        if _width(modes) > room:
+            modes = Item(modes_parts(facts.modes, keys=True), 1)
+        left.insert(0, modes)
     left.append(Item((Part(cut_middle(tidy(facts.node), 24, glyphs.cut), "strong"),), 3))
     if runtime is not None:
         name = f"{tidy(runtime.name)} {tidy(runtime.version)}"
@@ -116,6 +131,10 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     if usage.rss_bytes is not None:
         right.append(_figure("mem", f"{usage.rss_bytes / _MEBIBYTE:.0f}M", 8))
     return bar_line(left, right, width)
+
+
+def _width(item: Item) -> int:
+    return sum(width_of(text) for text, _ in item.parts)
 
 
 def _figure(label: str, value: str, rank: int) -> Item:

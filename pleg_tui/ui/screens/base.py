@@ -35,6 +35,9 @@ class PlegScreen(Screen[None]):
         """Whose CPU and memory are on this screen; None when nobody's are."""
         return None
 
+    def drift_changed(self) -> None:
+        """The kubelet does something else, or more is known of it."""
+
     def usage_read(self) -> None:
         """CPU and memory were read anew."""
 

@@ -109,6 +109,7 @@ class Live(FilterPane, ListPane, HintPane):
         """Build the screen."""
         glyphs = self.tui.glyphs
         yield Bar(self._status_line, id="status")
+        yield Bar(self.tui.drift_line, id="drift")
         yield Static("", id="banner", markup=False)
         yield Bar(self._pods_title, id="pods-title")
         yield Bar(self._heading, clicked=self.sort_at, id="heading")
@@ -159,6 +160,7 @@ class Live(FilterPane, ListPane, HintPane):
             paused=self._held.changes if self._held is not None else None,
             modes=self.tui.mode_bar(),
             activity=self.tui.activity(),
+            pleg=self.tui.pleg(),
         )
         return status_line(facts, width, self.tui.glyphs)
 
@@ -243,6 +245,10 @@ class Live(FilterPane, ListPane, HintPane):
             self.events_second(now)
             self.timeline.look(self.pods.row, now)
         self._refresh_health(now)
+        self._refresh_bars()
+
+    def drift_changed(self) -> None:
+        """The kubelet's mode stands in the status line."""
         self._refresh_bars()
 
     def say(self, text: str, style: str = "accent", seconds: float = MESSAGE_S) -> None:

@@ -37,6 +37,7 @@ class ModeScreen(PlegScreen):
     def compose(self) -> ComposeResult:
         """Build the screen."""
         yield Bar(self._status_line, id="status")
+        yield Bar(self.tui.drift_line, id="drift")
         yield from self.body()
         yield KeyBar(self.FOOTER, id="keys")
 
@@ -52,6 +53,7 @@ class ModeScreen(PlegScreen):
             message=self._message[0] if self._message else None,
             modes=self.tui.mode_bar(),
             activity=self.tui.activity(),
+            pleg=self.tui.pleg(),
         )
         return status_line(facts, width, self.tui.glyphs)
 
@@ -63,6 +65,10 @@ class ModeScreen(PlegScreen):
 
     def apply(self, delta: object) -> None:  # noqa: ARG002 - the status line shows all of it
         """The feed has changed."""
+        self.check_bars()
+
+    def drift_changed(self) -> None:
+        """The kubelet's mode stands in the status line."""
         self.check_bars()
 
     def second(self, usage: Usage | None) -> None:
