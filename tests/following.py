@@ -45,7 +45,10 @@ async def truth(endpoint: str) -> dict[str, int]:
     """The same by a fresh listing of another client."""
     settings = Settings(endpoint, source=SourceChoice.NONE, details=False)
     async with following(settings) as fresh:
-        await until(lambda: fresh.health.phase is Phase.LIVE)
+        await until(
+            lambda: fresh.health.phase is Phase.LIVE,
+            what=lambda: f"no fresh listing to compare with: {fresh.health}",
+        )
         return states(fresh)
 
 

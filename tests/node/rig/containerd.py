@@ -23,6 +23,8 @@ from tests.node.rig.subscriber import cri_events
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
+CLEAN_TIMEOUT_S = 60.0
+"""A pod with hundreds of containers takes its time on a busy machine."""
 
 
 class RealContainerd:
@@ -206,7 +208,7 @@ class RealContainerd:
             os.kill(self.pid, signal.SIGCONT)
         if not self.running:
             self._boot()
-        self.client.remove_everything(STOP_TIMEOUT_S)
+        self.client.remove_everything(CLEAN_TIMEOUT_S)
         self.client.calls.clear()
         with cri_events(self.endpoint) as waiting:
             waiting.wait_quiet()

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.terminal import children_of, command_line
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-LATEST_S = 3.0
+LATEST_S = 4.0
 """Killed within so long: while it starts, connects, lists or draws, or well after."""
 GONE_S = 10.0
 

@@ -6,7 +6,7 @@ import os
 
 FULL = os.environ.get("PLEG_TUI_NODE_FULL") == "1"
 """`make test-node-full`: each trouble alone, its figures beside a control of its own."""
-LIVES = 240 if FULL else 80
+LIVES = 100 if FULL else 80
 """Containers that live and die beside a trouble; each makes four CRI events."""
 KILLS = int(os.environ.get("PLEG_TUI_NODE_KILLS") or (100 if FULL else 6))
 """How often the tool is started and killed."""
