@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pleg_tui.cli import cells
 from pleg_tui.cli.times import age, clock, span_ms
 from pleg_tui.feed.types import Notice
 from pleg_tui.model import Container, ContainerState, LifecycleEvent, Pod, RuntimeInfo, SandboxState
@@ -12,7 +13,7 @@ from pleg_tui.pleg.relist_model import Verdict
 ID_LENGTH = 13
 """As crictl cuts ids."""
 MAX_CELL = 253
-"""Characters of one cell: the longest name that Kubernetes allows (RFC 1123 subdomain)."""
+"""Cells of the terminal for one: the longest name Kubernetes allows (RFC 1123 subdomain)."""
 POD_HEADINGS = ("NAMESPACE", "POD", "READY", "STATE", "RESTARTS", "AGE", "LAST EXIT", "ID")
 _EVENT_COLUMNS = (
     ("SEQ", 5),
@@ -35,16 +36,13 @@ _POD_STATES = {
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equally many cells as lines, columns two spaces apart."""
     rows = [list(map(_cut, row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    widths = [max(map(cells.width, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(cells.pad, row, widths)).rstrip() for row in rows]
 
 
 def _cut(cell: str) -> str:
     """No single cell makes every line of the table so long that nobody can read it."""
-    return cell if len(cell) <= MAX_CELL else cell[: MAX_CELL - 1] + "…"
+    return cells.cut(cell, MAX_CELL)
 
 
 def pods(listed: Iterable[Pod], now_ns: int, *, nested: bool, full_ids: bool) -> list[str]:
@@ -159,13 +157,11 @@ class EventTable:
             ]
         )
 
-    def _line(self, cells: list[str]) -> str:
-        cells = list(map(_cut, cells))
-        widths = self._widths = [
-            max(width, len(cell)) for width, cell in zip(self._widths, cells, strict=True)
-        ]
+    def _line(self, texts: list[str]) -> str:
+        texts = list(map(_cut, texts))
+        widths = self._widths = list(map(max, self._widths, map(cells.width, texts)))
         widths[-1] = 0
-        return "  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)).rstrip()
+        return "  ".join(map(cells.pad, texts, widths)).rstrip()
 
 
 def _container(container: Container, now_ns: int, full_ids: bool) -> Sequence[str]:
