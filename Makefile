@@ -10,12 +10,13 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: help demo test test-node node lint types proto bench fuzz soak screenshots wheel clean
+.PHONY: help demo test test-node test-node-full node lint types proto bench fuzz soak screenshots wheel clean
 
 help:
 	@echo "make demo       the dashboard against a simulated runtime (ARGS='--pods 200' for more)"
 	@echo "make test       every test that needs no real runtime"
 	@echo "make test-node  the tests against a real containerd, which they build (root, network)"
+	@echo "make test-node-full  the same at full strength: half an hour (PLEG_TUI_RESULTS=FILE for the figures)"
 	@echo "make node       a real containerd to try by hand (root, network)"
 	@echo "make lint       ruff and the import contracts;  make types: mypy"
 	@echo "make proto      generate the CRI message stubs anew"
@@ -34,6 +35,9 @@ test: $(DEV)
 
 test-node: $(DEV)
 	$(BIN)/python -m pytest -q -m node tests/node $(ARGS)
+
+test-node-full: $(DEV)
+	PLEG_TUI_NODE_FULL=1 $(BIN)/python -m pytest -q -m node tests/node $(ARGS)
 
 node: $(DEV)
 	$(BIN)/python tests/node/up.py $(ARGS)

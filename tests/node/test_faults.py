@@ -211,7 +211,7 @@ async def test_a_pod_with_many_containers(any_containerd: RealContainerd, source
 
 
 @pytest.mark.timeout(300)
-@each
+@hardest
 async def test_a_burst_as_fast_as_the_runtime_can(
     any_containerd: RealContainerd, source: str
 ) -> None:

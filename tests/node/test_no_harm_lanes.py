@@ -21,6 +21,7 @@ from tests.node.dashboards import REPOSITORY, process_state
 from tests.node.rig.call_pace import measure_growing
 from tests.node.rig.containerd import RealContainerd
 from tests.node.rig.results import tell
+from tests.node.rig.strength import GROWN
 
 PROMISE_S = 3.0
 NOISE_S = 2.0
@@ -91,7 +92,7 @@ def test_calls_wait_no_longer_than_is_promised(
     """Events that grow: an unguarded reader that stalls hangs this load for good."""
     with a_lane(containerd2.endpoint) as program:
         befall(program)
-        pace = measure_growing(containerd2.new_client(), timeout_s=DEADLINE_S + 30)
+        pace = measure_growing(containerd2.new_client(), GROWN, timeout_s=DEADLINE_S + 30)
     tell(
         f"compare: {request.node.callspec.id}",
         containerd=containerd2.version,
