@@ -33,6 +33,7 @@ from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.live import Live
 from pleg_tui.ui.themes import load_theme, load_themes, style_files
 from pleg_tui.ui.thin import Front
+from pleg_tui.ui.type_ahead import TypeAhead, Typed
 from pleg_tui.ui.usage import UsageMeter
 from pleg_tui.ui.usages import Sampler, Usages
 
@@ -154,6 +155,7 @@ class PlegTui(App[None], inherit_bindings=False):
         self._measure = measure or UsageMeter().measure
         self._pump: Pump | None = None
         self._front = Front()
+        self.type_ahead = TypeAhead(self, self._typed)
         self._resized: Timer | None = None
         self._changes = 0
         self._seconds = 0
@@ -209,6 +211,12 @@ class PlegTui(App[None], inherit_bindings=False):
         """A key closes the hint first: one that is bound goes to nobody else."""
         if isinstance(event, events.Key):
             self.live.key_pressed()
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.type_ahead.take(event)
+        else:
+            await super().on_event(event)
+
+    async def _typed(self, event: Typed) -> None:
         await super().on_event(event)
 
     # -- the feed

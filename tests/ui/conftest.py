@@ -56,7 +56,7 @@ class Stage:
         for _ in range(100):
             await self.pilot.pause()
             pump = self.app._pump
-            if pump is None or pump._handle is None:
+            if (pump is None or pump._handle is None) and not self.app.type_ahead.busy:
                 break
             await self.pilot.pause(0.01)
         await self.pilot.pause()
@@ -119,6 +119,7 @@ def opened() -> Opener:
         }  # fmt: skip
         sampler = chosen.pop("sampler", None) or FakeSampler()
         prepare = chosen.pop("prepare", None)
+        drift = chosen.pop("drift", None)
         app = PlegTui(
             feed,
             UiOptions(**chosen),
@@ -127,6 +128,7 @@ def opened() -> Opener:
             measure=lambda _pid, _now: Usage(0.8, 71 << 20),
             sampler=lambda: sampler,
             prepare=prepare,
+            drift=drift,
         )
         async with app.run_test(size=size) as pilot:
             stage = Stage(feed, clock, app, pilot)

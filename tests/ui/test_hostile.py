@@ -211,7 +211,7 @@ async def test_every_page_shows_it_inert(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(processes_screen.ProcessScreen, "_look", lambda _: running(tmp_path))
     sent: list[str] = []
-    async with opened(feed=scene, size=size, timeline=True) as stage:  # type: ignore[arg-type]
+    async with opened(feed=scene, size=size, timeline=True) as stage:
         write = stage.app._driver.write  # type: ignore[union-attr]
         monkeypatch.setattr(stage.app._driver, "write", lambda s: [sent.append(s), write(s)])  # type: ignore[func-returns-value]
         scene.happen()
@@ -269,7 +269,7 @@ async def test_a_log_is_shown_copied_and_saved_inert(
 ) -> None:
     state = tmp_path / "state"
     monkeypatch.setenv("XDG_STATE_HOME", str(state))
-    async with opened(feed=scene, size=(120, 40)) as stage:  # type: ignore[arg-type]
+    async with opened(feed=scene, size=(120, 40)) as stage:
         await stage.press("j", "l")
         await until(stage, "lines")
         await until(stage, "0 lines", gone=True)
@@ -298,7 +298,7 @@ async def test_a_log_is_shown_copied_and_saved_inert(
 async def test_each_text_is_seen_as_it_is_written(opened: Opener, tmp_path: Path) -> None:
     scene = HostileScene(tmp_path, "plain")
     populate(scene.world, tmp_path, 5, EVIL)
-    async with opened(feed=scene, size=(250, 120)) as stage:  # type: ignore[arg-type]
+    async with opened(feed=scene, size=(250, 120)) as stage:
         await stage.settle()
         text = look(stage, "the list")
         for place, evil in enumerate(EVIL):
