@@ -86,7 +86,11 @@ def effective(resolved: Resolved, environ: Mapping[str, str]) -> dict[str, Effec
         "dashboard.sort": _default("name"),
         "runtime.source": _default("auto"),
         "runtime.timeout": _default(TIMEOUT_S, "unless crictl's configuration names one"),
+        "runtime.metrics": _default(None, "where its configuration says"),
+        "kubelet.insecure": _default(False),
     }
+    unset = _default(None, "found on the node, or done without")
+    usual = dict.fromkeys(settings.RULES, unset) | usual
     found = {name: resolved.set.get(name, usual[name]) for name in settings.RULES}
     if (chosen := looks.columns(resolved)) is not None:
         said = found["dashboard.columns"]

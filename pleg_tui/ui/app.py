@@ -20,6 +20,7 @@ from textual.timer import Timer
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Delta, Feed, Health, Settings
+from pleg_tui.private import redacted
 from pleg_tui.ui import signals
 from pleg_tui.ui.clipboard import TooLongError, copy_sequence
 from pleg_tui.ui.content.bars import SOURCES, Usage
@@ -315,7 +316,9 @@ class PlegTui(App[None], inherit_bindings=False):
     def _show_drift(self, page: PlegScreen) -> None:
         shown = self.drift is not None and self.drift.banner is not None
         for bar in page.query("#drift"):
-            bar.set_class(shown, "-shown")
+            if bar.has_class("-shown") is not shown:
+                bar.set_class(shown, "-shown")
+                page.refresh_bindings()
 
     def pleg(self) -> Part | None:
         """The kubelet's mode for the status line; None where no kubelet is looked at."""
@@ -333,6 +336,12 @@ class PlegTui(App[None], inherit_bindings=False):
 
         key = self.key_name("app.dismiss", "X")
         return drift_line(self.drift.banner, width, self.glyphs, key)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is a key for the banner while there is a banner."""
+        if action == "dismiss":
+            return self.drift is not None and self.drift.banner is not None
+        return super().check_action(action, parameters)
 
     def action_dismiss(self) -> None:
         """Put the banner about the kubelet away."""
@@ -579,7 +588,7 @@ def run(feed: Feed, options: UiOptions) -> int:
     where = (
         "the --debug log has the details" if options.debug else "run with --debug FILE for details"
     )
-    reason = clean(str(app.failure)) or "no reason given"
+    reason = clean(redacted(str(app.failure)), 300) or "no reason given"
     kind = type(app.failure).__name__
     print(f"pleg-tui: internal error: {kind}: {reason} ({where})", file=sys.stderr)  # noqa: T201
     return 1

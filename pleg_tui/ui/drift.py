@@ -191,8 +191,9 @@ class Drift:
             rhythm: watch the kubelet's rhythm again, should nothing else tell what it does.
             node: ask the API server about the node, too.
         """
+        self.start()
         if self._thread is None or not self._thread.is_alive():
-            return self.facts
+            return None
         loop = asyncio.get_running_loop()
         done: asyncio.Future[KubeletFacts | None] = loop.create_future()
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pleg_tui.private import open_folder
+
 FILE = "state.json"
 MOST_HINTS = 3
 """Runs that greet at most."""
@@ -147,7 +149,7 @@ class Memory:
         """The folder, and whose the one is that it began at; folders are made when asked for."""
         if make:
             self._base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = os.open(self._base, _FOLDER)
+        folder = open_folder(str(self._base))
         try:
             owner = os.fstat(folder)
             for name in self._below:

@@ -76,6 +76,7 @@ class Migrating:
         changed: Callable[[], None],
         *,
         work: Callable[[Job, Callable[[Mapping[str, Any]], None]], Worker] = Worker,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.drift = drift
         self.site = drift.site
@@ -94,6 +95,7 @@ class Migrating:
         self._live = live
         self._changed = changed
         self._work = work
+        self._now = now
         self._worker: Worker | None = None
 
     @property
@@ -164,7 +166,7 @@ class Migrating:
             unfinished(record if record is not None and not record.finished else None),
         )
         facts = with_writable(facts, NodeFiles(site.root))
-        return judged(facts, time.time(), record=record, busy=busy, journal_error=fault)
+        return judged(facts, self._now(), record=record, busy=busy, journal_error=fault)
 
     # -- planning
 
@@ -276,7 +278,7 @@ class Migrating:
 
     def _start(self, job: Job, title: str, steps: tuple[str, ...]) -> None:
         loop = asyncio.get_running_loop()
-        self.run = Run(title, job.kind, steps, time.time())
+        self.run = Run(title, job.kind, steps, self._now())
         self.plan = None
         self.drift.quiet = True
 
@@ -297,7 +299,7 @@ class Migrating:
             return
         if not run.result:
             run.result = "broken"
-            run.ended_at = time.time()
+            run.ended_at = self._now()
             run.why = (
                 f"{said.get('why', 'its process is gone')} before it said how it ended: look "
                 "again, and finish or undo it"

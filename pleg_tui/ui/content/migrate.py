@@ -19,7 +19,7 @@ from pleg_tui.ui.content.compare_table import heading, wrap_words
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Item, Line, Part, bar_line, wrap
 from pleg_tui.ui.content.pleg import MODES
-from pleg_tui.ui.content.text import SECOND, clock, count, cut, fit, tidy
+from pleg_tui.ui.content.text import SECOND, clock, cut, fit, tidy
 
 if TYPE_CHECKING:
     from pleg_tui.ui.migrating import Seen
@@ -121,7 +121,8 @@ def _says(seen: Seen, keys: Keys) -> str:
     match seen.answer:
         case Answer.READY:
             warned = sum(one.status is Status.WARN for one in seen.checks)
-            risks = f" Read the {count(warned, 'warning')} first." if warned else ""
+            which = "warning" if warned == 1 else f"{warned} warnings"
+            risks = f" Read the {which} first." if warned else ""
             return (
                 f"This node polls, and can be taken to events.{risks} {keys.plan} shows the plan; "
                 "nothing is changed by that."

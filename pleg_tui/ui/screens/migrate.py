@@ -67,6 +67,7 @@ class Migrate(ModeScreen):
         self._state: tuple[object, ...] = ()
         self._told = False
         self._asking = ""
+        self._answer_height = 0
 
     @property
     def work(self) -> Migrating | None:
@@ -245,9 +246,9 @@ class Migrate(ModeScreen):
     def _fit_answer(self) -> None:
         """As high as it has lines."""
         height = len(self._answer(self.size.width - 1, 0)) or 1
-        pane = self.query_one("#migrate-answer")
-        if pane.styles.height is None or pane.styles.height.value != height:
-            pane.styles.height = height
+        if height != self._answer_height:
+            self._answer_height = height
+            self.query_one("#migrate-answer").styles.height = height
 
     def second(self, usage: Usage | None) -> None:
         """A second has passed."""
