@@ -4,7 +4,7 @@ Started by `pleg_tui.compare`, never by hand. It lives through the whole experim
 on for a block and off again by lines of JSON on standard input; while it is off it has no
 connection at all and only its guard's heartbeat runs. What it spends is read from outside.
 
-Downwards: {"op": "on", "block": n, "deadline_s": s}, {"op": "off"}. Upwards: hello (who the runtime
+Downwards: {"op": "on", "block": n, "deadline_s": s, "phase": p}, {"op": "off"}. Upwards: hello (who the runtime
 is), on (the block's first listing is done), work and seen (pleg_tui.collector.lane_record), off,
 failed (the block's source broke), refused (nothing can be done here at all).
 """
@@ -34,6 +34,8 @@ from pleg_tui.cri.clean import clean
 from pleg_tui.cri.wire import WireError
 
 FAULT = 70
+GRACE_S = 0.5
+"""How long after its deadline a block that nobody ends is ended here: streams end by themselves."""
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +110,8 @@ class Lane:
         block = int(str(order.get("block", 0)))
         deadline_s = float(str(order.get("deadline_s", 10.0)))
         self.record.begin()
+        if isinstance(client, Polling):
+            client.phase = float(str(order.get("phase", 0.0)))
         runtime = lane_calls.connect(self.options.endpoint, Sink(self.record))
         ready = asyncio.Event()
         working = asyncio.create_task(client.run(runtime, ready.set, deadline_s))
@@ -115,8 +119,14 @@ class Lane:
         announcing = asyncio.create_task(self._announce(ready, block))
         watched = {working, waiting}
         try:
-            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
+            # A stream has its own deadline; polling must not go on either when its parent stands
+            # still, as after Ctrl-Z.
+            await asyncio.wait(
+                watched, timeout=deadline_s + GRACE_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not waiting.done():
+                working.cancel()
+                await asyncio.wait((working,))
                 await self._tell(
                     {
                         "is": "failed",
@@ -143,6 +153,7 @@ class Lane:
                 "pods": client.pods,
                 "containers": client.containers,
                 "lost": self.record.lost,
+                "steady": self.record.steady,
             }
         )
         self.record.begin()
@@ -154,7 +165,9 @@ class Lane:
 
     def _why(self, working: asyncio.Task[None], block: int) -> str:
         """In one sentence, why the source broke."""
-        error = working.exception() if not working.cancelled() else None
+        if working.cancelled():
+            return "its time was over and nobody switched it off"
+        error = working.exception()
         if isinstance(error, StreamEnded):
             if error.code == "OK" and self.options.work is Work.CRI_EVENTS and not error.events:
                 return traits.EVENTS_OFF

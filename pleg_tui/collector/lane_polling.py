@@ -46,6 +46,8 @@ class Polling:
         self.record = record
         self.pods = 0
         self.containers = 0
+        self.phase = 0.0
+        """The part of a period that passes between a block's first relist and its second."""
         self._period_s = period_s
         self._second_listing = second_listing
         # ListPodSandbox carries no filter until 1.35 and an empty one from 1.36 on.
@@ -73,6 +75,10 @@ class Polling:
     ) -> None:
         """Relist, rest for the period, and again (wait.Until), until cancelled.
 
+        Where in its period the measured part of a block begins is left to chance, by the phase: a
+        first relist at its very start would put as many into every block as the period allows, or
+        as few, and the mean of the blocks would be too high or too low.
+
         Args:
             runtime: a connection.
             ready: called once the first relist is done.
@@ -83,6 +89,10 @@ class Polling:
         """
         await self.relist(runtime, baseline=True)
         ready()
+        if self.phase:
+            await asyncio.sleep(self.phase * self._period_s)
+            await self.relist(runtime)
+            self.record.steady = time.time_ns()
         while True:
             await asyncio.sleep(self._period_s)
             await self.relist(runtime)

@@ -31,6 +31,8 @@ class Record:
         """(id, state, when it happened, when it was seen, name), wall times."""
         self.lost = 0
         """What was too much to keep."""
+        self.steady = 0
+        """Wall time, ns: from here on the client's rhythm is its usual one; 0: from the start."""
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def begin(self) -> None:
@@ -38,6 +40,7 @@ class Record:
         self.work = []
         self.sightings = []
         self.lost = 0
+        self.steady = 0
 
     def did(self, *, calls: int = 0, size: int = 0, events: int = 0) -> None:
         """Note calls that were made, bytes or events that were received, now."""

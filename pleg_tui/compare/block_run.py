@@ -62,6 +62,8 @@ class BlockRun:
                 return f"the {lane} lane broke: {told.why}"
             if not told.since or told.since > first.wall:
                 return f"the {lane} lane was not ready when its warm-up was over"
+            if not told.until:
+                return f"the {lane} lane did not tell in time what it had done"
             if told.lost:
                 return f"the {lane} lane had more to tell than is kept ({told.lost} left out)"
         late_s = (last.mono - self.due) / 1e9
@@ -79,7 +81,11 @@ class BlockRun:
         if self.spoiled:
             return []
         return [
-            Watch(lane, told.since, min(told.until, self._wall(told.failed_at or self.last.mono)))
+            Watch(
+                lane,
+                max(told.since, told.steady),
+                min(told.until, self._wall(told.failed_at or self.last.mono)),
+            )
             for lane, told in self.told.items()
         ]
 

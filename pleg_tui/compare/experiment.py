@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -275,9 +276,10 @@ class SideBySide:
         on = [self._lanes[lane] for lane in sorted(arm.lanes)]
         begun = time.monotonic_ns()
         for process in on:
-            process.on(index, self.plan.block_s)
+            process.on(index, self.plan.block_s, self._phase(index, process.lane))
         self._step("running", index, arm, warming_up=True)
-        asleep = [process.slept for process in self._lanes.values()]
+        for process in self._lanes.values():
+            process.slept()  # what was before is forgotten
         run: BlockRun | None = None
         if await self._until(begun, self.plan.warmup_s):
             first = self._meters.read(self._lanes)
@@ -288,7 +290,7 @@ class SideBySide:
                 run = BlockRun(index, arm, begun, due, first, last)
         if run is not None:
             run.runtime_lived = self._meters.runtime_alive or not self._metered
-            run.stopped_ourselves = asleep != [p.slept for p in self._lanes.values()]
+            run.stopped_ourselves = any([p.slept() for p in self._lanes.values()])
             run.ended = [lane for lane, p in self._lanes.items() if p.ended]
             run.killed = [lane for lane, p in self._lanes.items() if p.killed]
         for process in on:
@@ -302,6 +304,11 @@ class SideBySide:
             run.pods, run.containers = self._size
             run.judge()
         return run
+
+    def _phase(self, index: int, lane: Lane) -> float:
+        """Of a lane in a block, drawn as the order of the blocks is: the same for the same seed."""
+        draw = random.Random(f"{self.plan.seed}/{index}/{lane}")  # noqa: S311 - it must repeat
+        return draw.random()
 
     def _count_pods(self, told: Iterable[Told]) -> None:
         """Remember what a lane counted last; while none is on, that is all that is known."""

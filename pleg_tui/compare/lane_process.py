@@ -37,6 +37,8 @@ class Told:
     """Wall time, ns: its first listing was had, or its stream stood; 0: it never was on."""
     until: int = 0
     """Wall time, ns: it was off again; 0: it never said so."""
+    steady: int = 0
+    """Wall time, ns: from here on its rhythm was its usual one; 0: all the while."""
     failed_at: int = 0
     """CLOCK_MONOTONIC, ns: its source broke; 0: it did not."""
     why: str = ""
@@ -87,10 +89,10 @@ class LaneProcess:
         """The guard had to kill it."""
         return self._process.killed
 
-    @property
     def slept(self) -> bool:
-        """This program itself was stopped for a while; it is not told when it goes on."""
-        return self._process.slept
+        """This program itself was stopped for a while since this was last asked."""
+        slept, self._process.slept = self._process.slept, False
+        return slept
 
     async def hello(self) -> None:
         """Until it has told who the runtime is.
@@ -109,10 +111,17 @@ class LaneProcess:
         if not self.runtime_name:
             raise LaneError("a lane's process ended at its start; --debug FILE tells why")
 
-    def on(self, block: int, deadline_s: float) -> None:
-        """Begin a block; the server ends its stream after deadline_s, whatever becomes of us."""
+    def on(self, block: int, deadline_s: float, phase: float = 0.0) -> None:
+        """Begin a block.
+
+        Args:
+            block: its number.
+            deadline_s: after which the server ends its stream, whatever becomes of us.
+            phase: of a period, between the first relist and the second (`Polling.run`).
+        """
         self._told[block] = Told()
-        self._order({"op": "on", "block": block, "deadline_s": deadline_s})
+        order = {"op": "on", "block": block, "deadline_s": deadline_s, "phase": phase}
+        self._order(order)
 
     def off(self) -> None:
         """End the block."""
@@ -201,6 +210,7 @@ class LaneProcess:
             block.failed_at, block.why = told["mono"], told["why"]
         elif kind == "off":
             block.until, block.lost = told["until"], told["lost"]
+            block.steady = told["steady"]
             block.pods, block.containers = told["pods"], told["containers"]
             self._off.add(told["block"])
 

@@ -148,3 +148,17 @@ def test_a_change_is_counted_once_and_in_its_own_block() -> None:
         change("e", 9, state="removed"),
     ]
     assert blocks([block], seen)[0].transitions == 2
+
+
+def test_a_lane_that_never_told_of_its_block_has_no_figures_in_it() -> None:
+    block = run()
+    block.told = {Lane.POLLING: Told(since=WALL + S // 10)}
+    assert "did not tell in time" in judged(block)
+    assert block.watches() == []
+
+
+def test_delays_count_from_when_relists_have_their_usual_rhythm() -> None:
+    block = run()
+    block.told = {Lane.POLLING: replace(block.told[Lane.POLLING], steady=WALL + S)}
+    assert judged(block) == ""
+    assert [w.since for w in block.watches()] == [WALL + S]

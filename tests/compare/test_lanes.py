@@ -179,6 +179,41 @@ async def test_no_stream_outlives_its_deadline_whatever_the_parent_does() -> Non
             await end([process])
 
 
+async def test_the_second_relist_comes_after_a_part_of_a_period_and_the_others_after_whole_ones(
+    simulator: SimulatorProcess,
+) -> None:
+    process = await started(simulator.endpoint, Work.RELIST, period_s=2.0)
+    try:
+        process.on(0, 30.0, 0.25)
+        await process.standing(0, 20.0)
+        await asyncio.sleep(3.2)
+        process.off()
+        told = await process.settled(0)
+    finally:
+        await end([process])
+    listed = [at / 1e9 for at, calls, size, _ in told.work if calls and size > 1000]
+    apart = [b - a for a, b in zip(listed, listed[1:], strict=False) if b - a > 0.3]
+    assert len(apart) == 2
+    assert 0.5 <= apart[0] < 2.0 <= apart[1]
+    assert told.since < told.steady < told.until
+
+
+async def test_polling_ends_by_itself_when_nobody_ends_its_block(
+    simulator: SimulatorProcess,
+) -> None:
+    process = await started(simulator.endpoint, Work.RELIST, period_s=0.2)
+    try:
+        process.on(0, 1.0)
+        told = await process.standing(0, 20.0)
+        await eventually(lambda: bool(told.why))
+        assert "nobody switched it off" in told.why
+        process.off()
+        told = await process.settled(0)
+    finally:
+        await end([process])
+    assert max(at for at, *_ in told.work) <= told.failed_at
+
+
 async def test_events_that_are_switched_off_are_told_with_the_setting() -> None:
     with SimulatorProcess(Options(flavour="crio-events-off")) as simulator:
         process = await started(simulator.endpoint, Work.CRI_EVENTS)
