@@ -23,7 +23,7 @@ from pleg_tui.migrate.files import (
 from pleg_tui.migrate.hands import Hands, HandsError, Verdict
 from pleg_tui.migrate.journal import Entry, Journal, JournalError, Record, Stage
 from pleg_tui.migrate.plan import Plan, Tell
-from pleg_tui.migrate.rollback import undo_record
+from pleg_tui.migrate.rollback import may_have_read, undo_record
 from pleg_tui.migrate.signals import steadfast
 from pleg_tui.node.kubelet.types import Mode
 
@@ -98,8 +98,10 @@ def finish(
             if record is None:
                 raise ApplyError("no switch was left half done")
             if record.stage is Stage.UNDOING:
+                record = may_have_read(record, files)
                 undo_record(record, files, journal, hands, tell, record.says)
                 return Outcome(False, None, record.says)
+            record = may_have_read(record, files)
             return _carry(record, expects, files, journal, hands, tell)
     except (JournalError, FileRefused) as error:
         raise ApplyError(str(error)) from None
@@ -169,6 +171,7 @@ def _put(record: Record, index: int, entry: Entry, files: NodeFiles) -> None:
         path = files.real(folder)
         if not os.path.isdir(path):  # noqa: PTH112
             os.mkdir(path, 0o755)  # noqa: PTH102
+            os.chmod(path, 0o755)  # noqa: PTH101 - whatever the umask is
             sync_folder(os.path.dirname(path))  # noqa: PTH120
     remove_temporary(real, record.temporary(index))
     now = files.read(entry.path)

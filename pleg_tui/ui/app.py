@@ -141,6 +141,11 @@ class PlegTui(App[None], inherit_bindings=False):
         """What goes on in modes that are not looked at, by the mode's name, in few words."""
         self.closers: list[Callable[[], Awaitable[None]]] = []
         """What is to be ended in order before the program ends."""
+        self.leaving: list[Callable[[Callable[[], None]], bool]] = []
+        """Who is asked whether the program may be left at once; who says no asks the admin, and
+        calls what it was given when the answer is to leave."""
+        self.parting: list[str] = []
+        """What is to be read on stderr once the terminal is given back."""
         self.hearers: list[Callable[[Delta], None]] = []
         """Who is to be told of all that the feed says, whatever is looked at."""
         self.lent = False
@@ -256,7 +261,7 @@ class PlegTui(App[None], inherit_bindings=False):
 
     def beat(self) -> None:
         """Once a second: ages, the retry's countdown, this program's own cost."""
-        self._see_the_size()
+        self._see_the_terminal()
         now = self.monotonic()
         if self._away is not None:
             seconds, before = self._away
@@ -349,10 +354,11 @@ class PlegTui(App[None], inherit_bindings=False):
             self.drift.dismiss()
 
     async def action_quit(self) -> None:
-        """End the program; while a switch is carried out, ask first."""
+        """End the program; while a switch or a comparison is on its way, ask first."""
         switching = self.switching
         if switching is None or not switching.running:
-            self.exit()
+            if all(may_leave(self.exit) for may_leave in self.leaving):
+                self.exit()
             return
         from pleg_tui.ui.screens.menu import MenuScreen
 
@@ -508,10 +514,13 @@ class PlegTui(App[None], inherit_bindings=False):
         if self._running and not self._exit:
             self._redraw()
 
-    def _see_the_size(self) -> None:
-        """A change of the terminal's size that went unnoticed is noticed here."""
+    def _see_the_terminal(self) -> None:
+        """A change of the terminal's size, or its end, that went unnoticed is noticed here."""
         driver = self._driver
         if driver is None or driver.is_headless or not driver.can_suspend:
+            return
+        if signals.hung_up():
+            os.kill(os.getpid(), signal.SIGHUP)
             return
         try:
             size = Size(*os.get_terminal_size(sys.__stderr__.fileno() if sys.__stderr__ else 2))
@@ -581,6 +590,9 @@ def run(feed: Feed, options: UiOptions) -> int:
     except Exception as error:
         app.failure = app.failure or error
         log.critical("the dashboard failed", exc_info=error)
+    for text in app.parting:
+        with contextlib.suppress(OSError, ValueError):  # the terminal may have gone
+            print(f"pleg-tui: {text}", file=sys.stderr)  # noqa: T201
     if app.switching is not None and (left := app.switching.left_behind):
         print(f"pleg-tui: {left}", file=sys.stderr)  # noqa: T201
     if app.failure is None:
