@@ -17,6 +17,7 @@ from pleg_tui.cli.switch import (
     tell,
 )
 from pleg_tui.cri.clean import clean
+from pleg_tui.migrate.files import NodeFiles
 from pleg_tui.migrate.hands import SystemHands
 from pleg_tui.migrate.journal import JournalError, Record
 from pleg_tui.migrate.rollback import RollbackRefused, UndoFailed, candidate, preview, rollback
@@ -37,14 +38,14 @@ def run(options: Namespace) -> int:
         if record is None:
             raise Refusal("nothing to roll back: no switch of this program stands on this node")
         facts = gather(found, quick=True)
-        print_lines(_describe_undo(record))
+        print_lines(_describe_undo(record, found.files))
         with_hands = hands(found, facts)
         confirm(options, "put this back")
         return _undo(found, with_hands)
 
 
-def _describe_undo(record: Record) -> list[str]:
-    changes, restarts = preview(record)
+def _describe_undo(record: Record, files: NodeFiles) -> list[str]:
+    changes, restarts = preview(record, files)
     lines = [f"roll back the switch to {record.target} of {record.id.partition('-')[0]}"]
     if not record.finished:
         lines += prose(f"it was interrupted at: {clean(record.reached)}", "  note: ")

@@ -6,12 +6,14 @@ file and a journal that is replaced atomically before each step; all for its own
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import errno
 import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import time
@@ -29,6 +31,8 @@ from pleg_tui.migrate.plan import Plan, Restart, Target
 STATE_DIR = "/var/lib/pleg-tui"
 SCHEMA = "pleg-tui/journal/v1"
 _KEPT = 10
+_ID = re.compile(r"(\d{8}T\d{6})-(\d{9})", re.ASCII)
+"""A switch's name; whatever else lies in the folder is none."""
 
 
 class JournalError(Exception):
@@ -136,6 +140,10 @@ class Journal:
                 return record
         return None
 
+    def kept(self, record: Record, index: int) -> str:
+        """Where the old bytes of the file with this number lie, as seen from here."""
+        return f"{self._of(record.id)}/{index}.before"
+
     # -- writing
 
     @contextlib.contextmanager
@@ -173,9 +181,7 @@ class Journal:
         Raises:
             JournalError: it cannot be kept; nothing was changed.
         """
-        now = time.time_ns()
-        day = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9))
-        identity = f"{day}-{now % 10**9:09d}"
+        identity = _identity(time.time_ns(), max(self._names(), default=""))
         record = Record(
             identity,
             plan.target,
@@ -239,7 +245,7 @@ class Journal:
 
     def _names(self) -> list[str]:
         try:
-            return sorted(os.listdir(self._switches))  # noqa: PTH208
+            return sorted(filter(_ID.fullmatch, os.listdir(self._switches)))  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
@@ -286,10 +292,26 @@ class Journal:
             shutil.rmtree(self._of(name), ignore_errors=True)
 
     def _cannot(self, error: OSError) -> JournalError:
+        remedy = "run this as root"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "make room on its disk"
+        elif error.errno not in (errno.EACCES, errno.EPERM):
+            remedy = "mend that first"
         return JournalError(
-            f"the journal in {clean(self.folder)} cannot be used: {error.strerror}; "
-            "run this as root"
+            f"the journal in {clean(self.folder)} cannot be used: {error.strerror}; {remedy}"
         )
+
+
+def _identity(now: int, newest: str) -> str:
+    """The next switch's name: its time in nanoseconds, yet after the newest though the clock fell.
+
+    The newest by name is the one to finish or undo, and the oldest are forgotten.
+    """
+    if match := _ID.fullmatch(newest):
+        then = calendar.timegm(time.strptime(match[1], "%Y%m%dT%H%M%S"))
+        now = max(now, then * 10**9 + int(match[2]) + 1)
+    day = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 10**9))
+    return f"{day}-{now % 10**9:09d}"
 
 
 def unfinished(record: Record | None) -> Unfinished | None:

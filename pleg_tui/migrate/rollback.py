@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -43,13 +44,41 @@ def candidate(journal: Journal) -> Record | None:
     return journal.unfinished() or journal.applied()
 
 
-def preview(record: Record) -> tuple[tuple[FileChange, ...], tuple[Restart, ...]]:
-    """What a rollback of this switch would do: files in their order, then restarts."""
+def preview(
+    record: Record, files: NodeFiles | None = None
+) -> tuple[tuple[FileChange, ...], tuple[Restart, ...]]:
+    """What a rollback of this switch would do: files in their order, then restarts.
+
+    Args:
+        record: the switch.
+        files: the node's, to see what an interrupted one has written already; None: not looked.
+    """
+    if files is not None:
+        record = may_have_read(record, files)
     changes = tuple(
         FileChange(entry.path, entry.after, entry.before, "as it was before")
         for entry in reversed(record.entries)
     )
     return changes, tuple(one for one in record.restarts if one.unit in record.begun)
+
+
+def may_have_read(record: Record, files: NodeFiles) -> Record:
+    """The interrupted switch with every service that may run with a new file among the begun.
+
+    Since the interruption the machine may have been booted, or a service restarted by somebody
+    else: once a file is new, only a restart is sure to make a service read the old one.
+    """
+    if record.finished:
+        return record
+    for entry in record.entries:
+        try:
+            now = files.read(entry.path)
+        except FileRefused:
+            continue
+        if (now and now.data) == (entry.after and entry.after.data):
+            units = (restart.unit for restart in record.restarts)
+            return replace(record, begun=tuple(dict.fromkeys((*record.begun, *units))))
+    return record
 
 
 def rollback(journal: Journal, files: NodeFiles, hands: Hands, tell: Tell = print) -> Record:
@@ -69,6 +98,7 @@ def rollback(journal: Journal, files: NodeFiles, hands: Hands, tell: Tell = prin
                 raise RollbackRefused("no switch of this program stands on this node")
             if record.stage is Stage.APPLIED:
                 _untouched(record, files)
+            record = may_have_read(record, files)
             return undo_record(record, files, journal, hands, tell, "it was asked for")
     except JournalError as error:
         raise RollbackRefused(str(error)) from None
@@ -110,7 +140,7 @@ def _undo(
             faults.append(f"{clean(entry.path)} cannot be written: {error.strerror}")
     if faults:
         # The services go on as they are: what they would read now is nobody's intention.
-        raise UndoFailed(_told(faults))
+        raise UndoFailed(_told(faults, _by_hand(record, files, journal)))
     for restart in record.restarts:
         if restart.unit not in record.begun or restart.unit in record.done:
             continue
@@ -126,15 +156,38 @@ def _undo(
             record = _note(journal, record, f"{restart.unit} is well",
                            done=(*record.done, restart.unit))  # fmt: skip
     if faults:
-        raise UndoFailed(f"the files are as they were, but {_told(faults)}")
+        by_hand = _by_hand(record, files, journal)
+        raise UndoFailed(f"the files are as they were, but {_told(faults, by_hand)}")
     try:
         return journal.step(record, "everything is as it was", stage=Stage.UNDONE)
     except JournalError as error:
         raise UndoFailed(f"everything is as it was, but {error}") from None
 
 
-def _told(faults: list[str]) -> str:
-    return f"{'; '.join(faults)}: mend that, then run `pleg-tui rollback` to finish"
+def _told(faults: list[str], by_hand: str) -> str:
+    again = "mend that, then run `pleg-tui rollback` to finish"
+    return f"{'; '.join(faults)}: {again}" + (f"; by hand it is: {by_hand}" if by_hand else "")
+
+
+def _by_hand(record: Record, files: NodeFiles, journal: Journal) -> str:
+    """The commands that would do what is left."""
+    steps = []
+    for index, entry in enumerate(record.entries):
+        real = clean(shlex.quote(files.real(entry.path)))
+        try:
+            now = files.read(entry.path)
+        except FileRefused:
+            now = entry.after
+        if (now and now.data) == (entry.before and entry.before.data):
+            continue
+        kept = clean(shlex.quote(journal.kept(record, index)))
+        steps.append(f"rm {real}" if entry.before is None else f"cp {kept} {real}")
+    steps += [
+        f"systemctl restart {clean(one.unit)}"
+        for one in record.restarts
+        if one.unit in record.begun and one.unit not in record.done
+    ]
+    return "`" + " && ".join(steps) + "`" if steps else ""
 
 
 def _note(journal: Journal, record: Record, reached: str, **changes: Any) -> Record:

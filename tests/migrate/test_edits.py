@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pleg_tui.migrate import edits
@@ -74,6 +74,7 @@ def test_json_stays_json_with_its_order_and_indentation() -> None:
 names = st.from_regex(r"[A-Z][A-Za-z]{1,12}", fullmatch=True).filter(lambda n: n != edits.GATE)
 
 
+@settings(deadline=None)
 @given(
     gates=st.dictionaries(names, st.booleans(), max_size=4),
     before=st.lists(st.sampled_from(["maxPods: 5", "# note", "", "tls: {a: [1]}"]), max_size=4,
