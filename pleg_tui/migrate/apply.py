@@ -171,7 +171,7 @@ def _put(record: Record, index: int, entry: Entry, files: NodeFiles) -> None:
         path = files.real(folder)
         if not os.path.isdir(path):  # noqa: PTH112
             os.mkdir(path, 0o755)  # noqa: PTH102
-            os.chmod(path, 0o755)  # noqa: PTH101 - whatever the umask is
+            os.chmod(path, 0o755)  # noqa: PTH101, S103 - whatever the umask is
             sync_folder(os.path.dirname(path))  # noqa: PTH120
     remove_temporary(real, record.temporary(index))
     now = files.read(entry.path)
