@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import termios
 import threading
@@ -45,6 +46,17 @@ def install(app: PlegTui, loop: asyncio.AbstractEventLoop) -> None:
     # INT and QUIT come from outside only: in the terminal's raw mode their keys are keys.
     for ending in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(ending, end)
+
+
+def hung_up() -> bool:
+    """True once the terminal is gone.
+
+    Only those whose controlling terminal it was are told by SIGHUP; for others (started by setsid,
+    by a supervisor, in a container) reading and writing fail, which Textual's threads take quietly.
+    """
+    poll = select.poll()
+    poll.register(_INPUT, 0)
+    return any(what & (select.POLLHUP | select.POLLNVAL) for _, what in poll.poll(0))
 
 
 def _leave(code: int, attributes: Attributes | None) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,3 +185,27 @@ def test_no_terminal_at_all(stdin: str, stdout: str) -> None:
     done = run(f"{PROGRAM} demo {stdin} {stdout}; exit ${{PIPESTATUS[0]}}")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_goes_without_a_word_leaves_no_process() -> None:
+    """Where it is not the controlling one (setsid, a supervisor), no SIGHUP tells of its end."""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    program = subprocess.Popen(
+        [sys.executable, "-m", "pleg_tui", "demo", "--pods", "3"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "TERM": "xterm-256color"},
+    )
+    os.close(slave)
+    seen = b""
+    while SHOWN.encode() not in seen:
+        ready, _, _ = select.select([master], [], [], 60)
+        assert ready, "it shows nothing"
+        seen += os.read(master, 65536)
+    processes = [program.pid, *children_of(program.pid)]
+    os.close(master)
+    assert program.wait(30) == 129
+    wait_gone(processes)
