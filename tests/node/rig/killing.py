@@ -17,7 +17,10 @@ from tests.terminal import children_of, command_line
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LATEST_S = 4.0
-"""Killed within so long: while it starts, connects, lists or draws, or well after."""
+"""Half are killed within so long of their start, however far they have come; the others within
+half of it after their collector was started, so that a busy machine does not kill them all early.
+"""
+START_S = 20.0
 GONE_S = 10.0
 
 
@@ -58,7 +61,11 @@ def _one(endpoint: str, source: str, chance: random.Random, killed: Killed) -> N
     reader = threading.Thread(target=_throw_away, args=(outer,), daemon=True)
     reader.start()
     killed.started += 1
-    time.sleep(chance.uniform(0.05, LATEST_S))
+    if chance.random() < 0.5:
+        time.sleep(chance.uniform(0.05, LATEST_S))
+    else:
+        _wait_for_collector(process.pid)
+        time.sleep(chance.uniform(0, LATEST_S / 2))
     children = children_of(process.pid)
     killed.had_collector += bool(children)
     if children and chance.random() < 0.25:
@@ -77,6 +84,12 @@ def _one(endpoint: str, source: str, chance: random.Random, killed: Killed) -> N
         time.sleep(0.02)
     reader.join(5)
     os.close(outer)
+
+
+def _wait_for_collector(pid: int) -> None:
+    end = time.monotonic() + START_S
+    while not children_of(pid) and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def _throw_away(fd: int) -> None:
