@@ -27,16 +27,35 @@ def verdict(report: Report) -> str:
     """One sentence that a manager understands and an engineer cannot fault."""
     said = _of_lanes(report)
     if report.simulated:
-        said = f"Simulated, so this says nothing of a real node: {said}"
+        said = f"Simulated, no real node: {said}"
     return said[0].upper() + said[1:] + "."
 
 
 def polls_anyway(report: Report) -> bool:
-    """This node's kubelet polls whatever its gate says: 1.37 and later."""
-    if report.kubelet.mode == "hint-only":
-        return True
-    found = _VERSION.match(report.kubelet.version)
+    """The kubelet polls whatever its gate says: 1.37 and later, this node's or the one asked for."""
+    return bool(_who_polls(report))
+
+
+def _who_polls(report: Report) -> str:
+    """The kubelet that polls in any case, as the subject of a sentence; empty: none does."""
+    asked, kubelet = report.plan.kubelet_version, report.kubelet
+    if _hints_only(asked):
+        return f"a kubelet {asked}"
+    if kubelet.mode == "hint-only" or _hints_only(kubelet.version):
+        return f"this node's kubelet {kubelet.version}".rstrip()
+    return ""
+
+
+def _hints_only(version: str) -> bool:
+    found = _VERSION.match(version)
     return found is not None and (int(found[1]), int(found[2])) >= HINTS_ONLY
+
+
+def _events(report: Report) -> str:
+    """What the evented lane lives on; containerd's own events are not what a kubelet reads."""
+    found = report.lanes.get(Lane.EVENTED)
+    own = found is not None and found.source.startswith("containerd events")
+    return "containerd's own events" if own else "events"
 
 
 def caveats(report: Report) -> tuple[str, ...]:
@@ -51,10 +70,10 @@ def caveats(report: Report) -> tuple[str, ...]:
         said.append(
             f"An A/A run: both lanes did what {LANE[report.plan.same]} does, to test the method."
         )
-    if polls_anyway(report):
+    if who := _who_polls(report):
         said.append(
-            f"This node's kubelet {kubelet.version or '(1.37 or later)'} polls once a second with "
-            "or without its EventedPLEG gate; there, events only hurry the end of a pod."
+            f"{who[0].upper()}{who[1:]} polls once a second with or without its EventedPLEG gate; "
+            "from 1.37 on, events only hurry the end of a pod."
         )
     elif kubelet.mode == "evented":
         said.append(
@@ -69,6 +88,11 @@ def caveats(report: Report) -> tuple[str, ...]:
         said.append(
             "With events on, a kubelet still relists every 300 s and lists what runs every 2 s for "
             "its housekeeping: events take the 1 s relist away, and nothing else."
+        )
+    if _events(report) != "events":
+        said.append(
+            "The evented lane read containerd's own events and looked each changed id up, since "
+            "CRI events are not to be had safely here: what a kubelet's CRI events cost is another."
         )
     if any(lane is not None for lane in report.lanes.values()):
         said.append(
@@ -107,56 +131,49 @@ def _of_lanes(report: Report) -> str:
         return _too_few(report)
     if polling is None or evented is None:
         return _alone(report)
-    parts = [_both(report, polling, evented)]
-    if polling.transitions_missed:
-        whole = polling.transitions_seen + polling.transitions_missed
-        parts.append(f"polling never saw {polling.transitions_missed} of {whole} changes")
-    said = ", and ".join(parts)
+    said = _both(report, polling, evented)
+    unseen = [
+        f"{name} never saw {found.transitions_missed} of "
+        f"{found.transitions_seen + found.transitions_missed} changes"
+        for name, found in (("polling", polling), (_events(report), evented))
+        if found.transitions_missed
+    ]
+    said += "".join(f", and {text}" for text in unseen)
     dearer = _dearer_client(report)
-    if dearer is not None:
+    # Where the kubelet polls in any case that turns the answer around already.
+    if dearer is not None and not polls_anyway(report):
         spent = {
             lane: found.client_cpu_ms_per_s or 0.0
             for lane, found in ((Lane.POLLING, polling), (Lane.EVENTED, evented))
         }
         other = Lane.POLLING if dearer is Lane.EVENTED else Lane.EVENTED
         said += (
-            f"; of this program's clients, the one that {_DOES[dearer]} spent more "
+            f"; this program's client spent more on {LANE[dearer]} "
             f"({ms(spent[dearer])} against {ms(spent[other])} ms/s)"
         )
     return said + _kubelet(report)
 
 
-_DOES = {Lane.POLLING: "polls", Lane.EVENTED: "takes events"}
-
-
 def _both(report: Report, polling: LaneReport, evented: LaneReport) -> str:
-    every = f"polling every {span(report.plan.period_s)}"
+    every, events = f"polling every {span(report.plan.period_s)}", _events(report)
     runtime = report.runtime or "the runtime"
     difference = report.difference_ms_per_s
     costs = (polling.runtime_cpu_ms_per_s, evented.runtime_cpu_ms_per_s)
     if difference is not None and difference.significant:
-        more, less = (every, "events") if difference.estimate > 0 else ("events", every)
+        more, less = (every, events) if difference.estimate > 0 else (events, every)
         size = abs(difference.estimate)
         low, high = sorted((abs(difference.low), abs(difference.high)))
         return (
-            f"{more} {'cost' if more == 'events' else 'costs'} {runtime} {ms(size)} ms of CPU per "
-            f"second more than {less} (95 % interval {ms(low)} to {ms(high)}), about "
-            f"{of_a_core(size)} of one core"
+            f"{more} {'cost' if more == events else 'costs'} {runtime} {ms(size)} ms/s of CPU more "
+            f"than {less} (95 %: {ms(low)} to {ms(high)}), {of_a_core(size)} of one core"
         )
-    if not any(cost is not None and cost.significant for cost in costs):
-        return f"neither {every} nor events cost {runtime} anything measurable{_at_most(*costs)}"
-    told = " and ".join(
-        f"{subject} {_takes(subject)} {_cost(cost)}"
-        for subject, cost in zip((every, "events"), costs, strict=True)
-    )
-    doubt = "" if difference is None else f" (polling minus events {between(difference)} ms/s)"
+    if all(cost is not None and not cost.significant for cost in costs):
+        return f"neither {every} nor {events} cost {runtime} anything measurable{_at_most(*costs)}"
+    doubt = "" if difference is None else f" ({between(difference)})"
     return (
-        f"of CPU in {runtime}, {told}, but no difference between the two could be measured{doubt}"
+        f"{every} takes {_cost(costs[0])} of CPU in {runtime} and {events} take "
+        f"{_cost(costs[1])}, with no measurable difference between them{doubt}"
     )
-
-
-def _takes(subject: str) -> str:
-    return "take" if subject == "events" else "takes"
 
 
 def _cost(cost: Interval | None) -> str:
@@ -164,19 +181,22 @@ def _cost(cost: Interval | None) -> str:
         return "an unknown amount"
     if not cost.significant:
         return "nothing measurable"
-    return f"{ms(cost.estimate)} ms per second ({between(cost)})"
+    if cost.estimate < 0:  # by chance, or something else changed with the blocks
+        return f"less than nothing ({between(cost)} ms/s)"
+    return f"{ms(cost.estimate)} ms/s ({between(cost)})"
 
 
 def _at_most(*costs: Interval | None) -> str:
     known = [cost.high for cost in costs if cost is not None]
-    return f" (less than {ms(max(*known, 0.0))} ms of CPU per second)" if known else ""
+    return f" (less than {ms(max(*known, 0.0))} ms/s of CPU)" if known else ""
 
 
 def _alone(report: Report) -> str:
     lane = Lane.POLLING if report.lanes.get(Lane.POLLING) is not None else Lane.EVENTED
     found = report.lanes[lane]
     cost = found.runtime_cpu_ms_per_s if found is not None else None
-    subject = f"polling every {span(report.plan.period_s)}" if lane is Lane.POLLING else "events"
+    polled = f"polling every {span(report.plan.period_s)}"
+    subject = polled if lane is Lane.POLLING else _events(report)
     runtime = report.runtime or "the runtime"
     plural = lane is Lane.EVENTED
     if cost is None or not cost.significant:
@@ -184,22 +204,21 @@ def _alone(report: Report) -> str:
         said += _at_most(cost)
     elif cost.estimate < 0:
         said = (
-            f"{runtime} spent {ms(cost.estimate)} ms of CPU per second less with {subject}, which "
+            f"{runtime} spent {ms(abs(cost.estimate))} ms/s of CPU less with {subject}, which "
             "no cost explains: something else changed with the blocks"
         )
     else:
         said = (
-            f"{subject} {'cost' if plural else 'costs'} {runtime} {ms(cost.estimate)} ms of CPU "
-            f"per second (95 % interval {between(cost)}), about {of_a_core(cost.estimate)} of one "
-            "core"
+            f"{subject} {'cost' if plural else 'costs'} {runtime} {ms(cost.estimate)} ms/s of CPU "
+            f"(95 %: {between(cost)}), {of_a_core(cost.estimate)} of one core"
         )
     if found is not None and found.transitions_missed:
         whole = found.transitions_seen + found.transitions_missed
         said += f", and {LANE[lane]} never saw {found.transitions_missed} of {whole} changes"
     other = Lane.EVENTED if lane is Lane.POLLING else Lane.POLLING
-    why = report.reason.strip().rstrip(".")
+    # The reason is a text of its own (Report.reason), which is shown beside this one.
     said += f"; what {LANE[other]} would cost instead cannot be measured here"
-    return said + (f": {why}" if why else "") + _kubelet(report)
+    return said + _kubelet(report)
 
 
 def _same(report: Report) -> str:
@@ -226,6 +245,12 @@ def _too_few(report: Report) -> str:
             "the runtime's CPU could not be read, so what either lane costs it is unknown; run it "
             "as root, on the node itself or with --root"
         )
+    read = sum(block.runtime_cpu_ns is not None for block in counted)
+    if 0 < read < len(counted):
+        return (
+            f"too few blocks to tell anything: of {report.blocks} that counted, the runtime's CPU "
+            f"could be read in {read}, and three replicates of four are the least"
+        )
     return (
         f"too few blocks to tell anything: {report.blocks} counted, and three replicates of four "
         "are the least"
@@ -246,9 +271,8 @@ def _dearer_client(report: Report) -> Lane | None:
 
 
 def _kubelet(report: Report) -> str:
-    if polls_anyway(report):
-        version = f" {report.kubelet.version}" if report.kubelet.version else ""
-        return f"; but this node's kubelet{version} polls in any case, so its gate saves none of it"
+    if who := _who_polls(report):
+        return f"; but {who} polls in any case, so a switch saves none of it"
     if report.kubelet.mode == "evented":
         return "; this node's kubelet already lives on events"
     return ""

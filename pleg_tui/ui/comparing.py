@@ -36,6 +36,10 @@ class Comparing:
         self.stopping = False
         self.began = False
         """The one that was started last could be made."""
+        self.drop = False
+        """What is not saved when the program ends may be lost: the admin said so."""
+        self._kept: Report | None = None
+        """The report that was saved last, or that is not to be kept."""
 
     @property
     def running(self) -> bool:
@@ -68,6 +72,18 @@ class Comparing:
             self._report = experiment.report()
             self._made_at = now
         return self._report
+
+    @property
+    def unsaved(self) -> Report | None:
+        """What was measured and is saved nowhere yet; a report of no block is nothing."""
+        report = self.report()
+        if report is None or report is self._kept or not report.measured:
+            return None
+        return report
+
+    def kept(self, report: Report | None) -> None:
+        """This report was saved, or is not to be."""
+        self._kept = report
 
     def start(self, plan: Plan) -> None:
         """Begin; what was before is forgotten once this one can run."""

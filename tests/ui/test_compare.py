@@ -271,6 +271,73 @@ async def test_leaving_the_program_ends_the_lanes(opened: Opener) -> None:
         assert lab.last.ended
 
 
+async def test_leaving_while_it_runs_is_asked_about_once_and_saves_what_there_is(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    lab = FakeLab()
+    async with opened(prepare=lab.prepare) as stage:
+        await begin(stage)
+        lab.last.go(13, scenes.FULL)
+        await asyncio.sleep(1.1)  # a report is made once a second
+        await stage.wait(1)
+        await stage.press("q")
+        assert "A comparison is running" in stage.text()
+        await stage.press("escape")
+        assert stage.app.is_running
+        assert not lab.last.stopped
+        await stage.press("1", "q")
+        assert "A comparison is running" in stage.text()
+        await stage.press("2")
+        await stage.app.close_down()
+        assert lab.last.stopped
+    (saved,) = (tmp_path / "pleg-tui" / "reports").iterdir()
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert json.loads(saved.read_text())["schema"] == "pleg-tui/compare/v1"
+    assert str(saved) in stage.app.parting[0]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+async def test_whatever_ends_the_program_the_report_is_kept(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    lab = FakeLab()
+    async with opened(prepare=lab.prepare) as stage:
+        await begin(stage)
+        lab.last.go(13, scenes.FULL)
+        await stage.settle()
+        if finished:
+            lab.last.finish()
+            await stage.settle()
+        await stage.press("ctrl+c")
+        await stage.app.close_down()
+    assert len(list((tmp_path / "pleg-tui" / "reports").iterdir())) == 1
+    assert len(stage.app.parting) == 1
+
+
+async def test_what_was_saved_or_is_not_wanted_is_not_saved_again(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    lab = FakeLab()
+    async with opened(prepare=lab.prepare) as stage:
+        await end(stage, lab)
+        await stage.press("w")
+        await stage.settle()
+        await stage.app.close_down()
+        assert len(list((tmp_path / "pleg-tui" / "reports").iterdir())) == 1
+        assert not stage.app.parting
+        await stage.press("s", "s")
+        await stage.settle()
+        lab.last.go(13, scenes.FULL)
+        await asyncio.sleep(1.1)
+        await stage.wait(1)
+        await stage.press("q", "3")
+        await stage.app.close_down()
+    assert len(list((tmp_path / "pleg-tui" / "reports").iterdir())) == 1
+
+
 async def test_nothing_is_drawn_again_while_nothing_changes(
     opened: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,6 +38,8 @@ from pleg_tui.ui.widgets.sheet import SheetPane
 NAME = "compare"
 _SETTLED_S = 0.8
 """So long nothing is turned any more."""
+_CLOSED_S = 1.5
+"""So long the end of the lanes is waited for before the report is saved (signals.PATIENCE_S)."""
 _SETUP, _RESULT = "-setup", "-result"
 
 
@@ -91,7 +93,8 @@ class Compare(ModeScreen):
 
     def on_mount(self) -> None:
         """Ask the runtime what can be measured here."""
-        self.tui.closers.append(self.comparing.close)
+        self.tui.closers.append(self._close)
+        self.tui.leaving.append(self._may_leave)
         self.tui.hearers.append(lambda delta: self.comparing.hear(delta.events))
         self._show(setup=True)
         self._ask()
@@ -273,27 +276,80 @@ class Compare(ModeScreen):
 
     async def action_save(self) -> None:
         """Save the report where only its owner may read it."""
-        from pleg_tui.compare.report import to_json
         from pleg_tui.ui.off_loop import off_loop
-        from pleg_tui.ui.saving import SaveError, save_text
+        from pleg_tui.ui.saving import SaveError
 
         report = self.report
         if report is None:
             return
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.tui.now() / 1e9))
-        text = json.dumps(to_json(report), indent=2)
         try:
-            path = await off_loop(
-                lambda: save_text(f"compare-{stamp}.json", text.splitlines(), folder="reports")
-            )
+            path = await off_loop(lambda: self._write(report))
         except SaveError as error:
             self.say(str(error), "warn")
         else:
+            self.comparing.kept(report)
             folder = str(path.parent)
             home = str(Path.home())
             if folder.startswith(home + "/"):
                 folder = f"~{folder.removeprefix(home)}"
             self.say(clean(f"saved {path.name} in {folder}"), "good")
+
+    def _write(self, report: Report) -> Path:
+        """Save a report under the state folder; blocking.
+
+        Raises:
+            SaveError: it cannot be.
+        """
+        from pleg_tui.compare.report import to_json
+        from pleg_tui.ui.saving import save_text
+
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.tui.now() / 1e9))
+        text = json.dumps(to_json(report), indent=2)
+        return save_text(f"compare-{stamp}.json", text.splitlines(), folder="reports")
+
+    # -- the end of the program
+
+    def _may_leave(self, leave: Callable[[], None]) -> bool:
+        """Whether the program may be left at once; if not, the admin is asked, once."""
+        from pleg_tui.ui.screens.menu import MenuScreen
+
+        if not self.comparing.running or self.comparing.unsaved is None:
+            return True
+
+        def answered(answer: str | None) -> None:
+            if answer == "drop":
+                self.comparing.drop = True
+            if answer in ("keep", "drop"):
+                leave()
+
+        choices = [
+            ("stay", "stay, go on measuring"),
+            ("keep", "leave, save what there is"),
+            ("drop", "leave, save nothing"),
+        ]
+        self.app.push_screen(MenuScreen("A comparison is running", choices, "stay"), answered)
+        return False
+
+    async def _close(self) -> None:
+        """End the lanes, and save what nobody has saved: it took the admin minutes."""
+        from pleg_tui.ui.saving import SaveError
+
+        closing = asyncio.ensure_future(self.comparing.close())
+        # After a signal there is little time: what is known then is saved, ended or not.
+        await asyncio.wait({closing}, timeout=_CLOSED_S)
+        report = None if self.comparing.drop else self.comparing.unsaved
+        if report is not None:
+            try:
+                path = self._write(report)
+            except SaveError as error:
+                self.tui.parting.append(f"the comparison's report is {clean(str(error))}")
+            else:
+                self.comparing.kept(report)
+                self.tui.parting.append(
+                    f"the comparison's report ({len(report.measured)} blocks) is saved in "
+                    f"{clean(str(path))}"
+                )
+        await closing
 
     def action_section(self, step: int) -> None:
         """Scroll to another section."""
