@@ -157,7 +157,9 @@ def kubelet(mode: Mode = Mode.GENERIC, **more: Any) -> KubeletFacts:
         "why": "",
         "version": Fact("1.36.2", "its metrics"),
         "started_at": AT - 86_400,
-        "evented_gate": Gate(mode is not Mode.GENERIC, "featureGates in /var/lib/kubelet/config.yaml"),
+        "evented_gate": Gate(
+            mode is not Mode.GENERIC, "featureGates in /var/lib/kubelet/config.yaml"
+        ),
         "runtime_endpoint": Fact("unix:///run/containerd/containerd.sock", "its configuration"),
         "mode": mode,
         "mode_why": "66 relists in 66 s",
@@ -207,12 +209,27 @@ def vitals(minutes: float = 15, until: float = 1000.0) -> list[Vitals]:
             8, (0.42, 0.51, 0.6), 16 << 30, 9 << 30, (("cpu", 0.4), ("memory", 0.0), ("io", 1.2))
         )
         found.append(
-            Vitals(at, parts, machine, who=("process 4711", "containerd, process 812", "15 of them"))
+            Vitals(
+                at, parts, machine, who=("process 4711", "containerd, process 812", "15 of them")
+            )
         )
     return found
 
 
 __all__ = [
-    "AT", "FakeWorker", "Lab", "NO_RUNTIME", "PLACE", "Record", "STATIC", "Seen", "drift",
-    "figures", "kubelet", "lab", "look", "node_facts", "vitals",
+    "AT",
+    "NO_RUNTIME",
+    "PLACE",
+    "STATIC",
+    "FakeWorker",
+    "Lab",
+    "Record",
+    "Seen",
+    "drift",
+    "figures",
+    "kubelet",
+    "lab",
+    "look",
+    "node_facts",
+    "vitals",
 ]  # fmt: skip

@@ -310,7 +310,7 @@ class _Follower:
     def run(self) -> None:
         drift = self._drift
         began = time.thread_time()
-        facts = self._full(rhythm=True, node=False)
+        facts = self._full(node=False)
         watch = drift.eyes.watch(self._root, self._options, facts)
         drift.cost.first_s = time.thread_time() - began
         began, began_at = time.thread_time(), time.monotonic()
@@ -339,7 +339,7 @@ class _Follower:
     def _answer(self, ask: Ask, watch: Watch) -> None:
         facts: KubeletFacts | None = None
         try:
-            facts = self._full(rhythm=ask.rhythm, node=ask.node, again=ask.rhythm)
+            facts = self._full(node=ask.node, again=ask.rhythm)
             watch.renew(facts)
         finally:
             ask.answer(facts)
@@ -349,11 +349,11 @@ class _Follower:
         if look.full_look_due:
             if look.changes:  # a new process: what it does is told before the full look has ended
                 self._drift._post(lambda: self._drift.take_look(look))
-            watch.renew(self._full(rhythm=True, node=False))
+            watch.renew(self._full(node=False))
             look = watch.look()
         self._drift._post(lambda: self._drift.take_look(look))
 
-    def _full(self, *, rhythm: bool, node: bool, again: bool = False) -> KubeletFacts:
+    def _full(self, *, node: bool, again: bool = False) -> KubeletFacts:
         """Everything that costs little; the rhythm only where that does not tell."""
         drift = self._drift
         drift.watching = True
@@ -365,14 +365,24 @@ class _Follower:
         if facts.mode is Mode.UNKNOWN and facts.pid is not None and not stop():
             known = self._known
             drift._post(lambda: drift.take_facts(facts))
-            if rhythm and (again or self._rhythm_of != start):
-                length = self._options.rhythm_s or _RHYTHM_S
+            watch_it = again or self._rhythm_of != start
+            counted = facts.figures.relists.value is not None
+            if watch_it or counted:
+                length = (self._options.rhythm_s or _RHYTHM_S) if watch_it else 0.0
                 whole = replace(self._options, rhythm_s=length, ask_node=node)
                 facts = drift.eyes.read(self._root, whole, stop)
-                self._rhythm_of = facts.pid, facts.started_at
-                if any(one.source == "rhythm" and "watched" in one.says for one in facts.evidence):
+                if any(
+                    one.source == "rhythm" and not one.says.startswith("not watched")
+                    for one in facts.evidence
+                ):
+                    self._rhythm_of = facts.pid, facts.started_at
                     drift.rhythm_at = drift.now()
-            elif known is not None and (known.pid, known.started_at) == start:
+            if (
+                facts.mode is Mode.UNKNOWN
+                and known is not None
+                and (known.pid, known.started_at) == start
+                and not again
+            ):
                 # What was seen of this very process still is the best that is known.
                 facts = replace(
                     facts, mode=known.mode, mode_why=known.mode_why, evidence=known.evidence
