@@ -14,6 +14,8 @@ from pleg_tui.cri.clean import clean
 from pleg_tui.migrate import edits
 from pleg_tui.migrate.facts import Facts
 from pleg_tui.migrate.files import FileRefused, FileState, NodeFiles
+from pleg_tui.node.kubelet.flags import parse_gates
+from pleg_tui.node.kubelet.gates import parse_release, stage
 
 _KUBELET_NAMES = ("90-pleg-tui.conf", "99-pleg-tui.conf", "zz-pleg-tui.conf")
 _CRIO_NAMES = ("90-pleg-tui.conf", "99-pleg-tui.conf", "zz-pleg-tui.conf")
@@ -85,8 +87,10 @@ def crio_changes(facts: Facts, files: NodeFiles) -> Iterator[FileChange]:
     if config.process is None:
         raise Refuse(f"CRI-O's process was not found, so its flags are not known: {config.why}")
     folder = config.drop_in_dir or ""
-    last = max((f.path for f in config.files if f.sets is not None), default="")
-    inside = last.removeprefix(f"{folder}/") if last.startswith(f"{folder}/") else ""
+    # Only the drop-ins' names matter: all of them come after the main file, whatever its name.
+    setting = (f.path for f in config.files if f.sets is not None)
+    last = max((path for path in setting if path.startswith(f"{folder}/")), default="")
+    inside = last.removeprefix(f"{folder}/")
     name = next((name for name in _CRIO_NAMES if name >= inside), None)
     if name is None:
         raise Refuse(f"{clean(last)} turns events off after every name of ours", "change it there")
@@ -111,8 +115,10 @@ def gate_changes(on: bool, facts: Facts, files: NodeFiles) -> Iterator[FileChang
     """
     kubelet = facts.kubelet
     home = kubelet.home
-    if "feature-gates" in kubelet.flags and edits.GATE in kubelet.flags["feature-gates"]:
-        yield from _flag(on, facts, files)
+    flagged, _ = parse_gates(kubelet.flags.get("feature-gates", ""))
+    if edits.GATE in flagged:
+        if flagged[edits.GATE] is not on:
+            yield from _flag(on, facts, files)
         return
     if home.drop_in_dir:
         yield from _drop_in(on, facts, files)
@@ -126,7 +132,7 @@ def gate_changes(on: bool, facts: Facts, files: NodeFiles) -> Iterator[FileChang
     if before is None:
         raise Refuse(f"{clean(home.config_file)} is not there, though the kubelet reads it")
     now = _gate_in(home.config_file, before)
-    if (_all_alpha(facts) if now is None else now) is on:
+    if (_by_group(facts) if now is None else now) is on:
         return
     with _naming(home.config_file):
         after = edits.set_gate(before.data, _wanted(on, facts))
@@ -136,25 +142,26 @@ def gate_changes(on: bool, facts: Facts, files: NodeFiles) -> Iterator[FileChang
 
 
 def _wanted(on: bool, facts: Facts) -> bool | None:
-    """What to write: nothing at all for off, unless AllAlpha would turn it on.
+    """What to write: nothing at all for off, unless AllAlpha or AllBeta may turn it on.
 
     A gate that is set keeps a kubelet from starting once the gate is gone (feature_gate.go).
     """
     if on:
         return True
-    return False if _all_alpha(facts) else None
+    return None if _by_group(facts) is False else False
 
 
-def _all_alpha(facts: Facts) -> bool:
-    return bool(facts.kubelet.gates.get("AllAlpha"))
+def _by_group(facts: Facts) -> bool | None:
+    """What an unset gate is: on where the group of its stage is on; None: may be either."""
+    all_alpha, all_beta = (bool(facts.kubelet.gates.get(n)) for n in ("AllAlpha", "AllBeta"))
+    at = stage(parse_release(facts.kubelet.version.value))
+    if at in ("alpha", "beta"):
+        return all_alpha if at == "alpha" else all_beta
+    return None if all_alpha or all_beta else False
 
 
 def _flag(on: bool, facts: Facts, files: NodeFiles) -> Iterator[FileChange]:
     """The flag --feature-gates is above every file: change it where it is written."""
-    said = facts.kubelet.flags["feature-gates"]
-    now = f"{edits.GATE}={'true' if on else 'false'}"
-    if now in said.replace(" ", ""):
-        return
     found = []
     for path in facts.kubelet.home.flags_files:
         state = files.read(path)
@@ -179,12 +186,13 @@ def _drop_in(on: bool, facts: Facts, files: NodeFiles) -> Iterator[FileChange]:
     folder = home.drop_in_dir or ""
     path, others, outdone = _drop_in_name(folder, files, facts)
     for other in outdone:
-        yield FileChange(other, files.read(other), None, "another file has outdone it")
+        if _all_ours(state := files.read(other)):
+            yield FileChange(other, state, None, "another file has outdone it")
     without = others
     if without is None and home.config_file and (state := files.read(home.config_file)):
         without = _gate_in(home.config_file, state)
     if without is None:
-        without = _all_alpha(facts)
+        without = _by_group(facts)
     before = files.read(path)
     now = _gate_in(path, before)
     if (without if now is None else now) is on:
@@ -194,12 +202,20 @@ def _drop_in(on: bool, facts: Facts, files: NodeFiles) -> Iterator[FileChange]:
         like = f"{folder}/{siblings[0]}" if siblings else home.config_file or ""
         why = "turns the gate on" if on else "turns off what another file turns on"
         yield _change(path, None, edits.gate_drop_in(on, _HEADER), _like(files, like), why)
-    elif without is on and before.data.startswith(f"# {_HEADER}".encode()):
+    elif without is on and _all_ours(before):
         yield FileChange(path, before, None, "without it the gate is as wanted")
     else:
         with _naming(path):
-            after = edits.set_gate(before.data, on)
+            after = edits.set_gate(before.data, None if without is on else on)
         yield FileChange(path, before, _same(before, after), "turns the gate over")
+
+
+def _all_ours(state: FileState | None) -> bool:
+    """Whether a drop-in holds what this program wrote and nothing that somebody added."""
+    return state is not None and state.data in (
+        edits.gate_drop_in(True, _HEADER),
+        edits.gate_drop_in(False, _HEADER),
+    )
 
 
 def _drop_in_name(
@@ -217,7 +233,15 @@ def _drop_in_name(
         if name in _KUBELET_NAMES:
             mine.append(path)
             continue
-        says = _gate_in(path, files.read(path))
+        state = files.read(path)
+        says = _gate_in(path, state)
+        with _naming(path):
+            if state and edits.takes_gates_away(state.data):
+                raise Refuse(
+                    f"{clean(path)} has a null in its featureGates, which takes away what other "
+                    "files set",
+                    "write there what is meant, or take the line away",
+                )
         if says is not None:
             others, last = says, name
     ours = next((name for name in _KUBELET_NAMES if name > last), "")

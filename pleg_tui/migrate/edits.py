@@ -5,6 +5,7 @@ Pure. Every edit is read back and held against what was meant; what does not com
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -12,9 +13,11 @@ import re
 from typing import Any
 
 from pleg_tui.cri.clean import clean
+from pleg_tui.migrate import flow
 
 GATE = "EventedPLEG"
-_FLAG = re.compile(rf"\b{GATE}=(true|false)\b", re.I)
+_FLAG = re.compile(rf"(?<![\w-])({GATE}[ \t]*=[ \t]*)(?:true|false|[01TF])\b", re.I)
+_COMMENT = re.compile(r"[ \t]*[#;]")
 _GATES = "featureGates"
 
 
@@ -39,6 +42,17 @@ def gate_in(data: bytes) -> bool | None:
     return value
 
 
+def takes_gates_away(data: bytes) -> bool:
+    """Whether a drop-in has a null that takes away what the files before it set (RFC 7386).
+
+    Raises:
+        EditRefused: it is no configuration.
+    """
+    config = _load(_text(data))
+    gates = config.get(_GATES, {})
+    return gates is None or (isinstance(gates, dict) and gates.get(GATE, False) is None)
+
+
 def set_gate(data: bytes, on: bool | None) -> bytes:
     """A KubeletConfiguration, YAML or JSON, with the gate set, or without it when None.
 
@@ -52,8 +66,12 @@ def set_gate(data: bytes, on: bool | None) -> bytes:
         return data
     text = _text(data)
     wanted = _expected(_load(text), on)
-    edited = _json_edit(text, wanted) if _is_json(text) else _yaml_edit(text, on, wanted)
-    return edited.encode()
+    for edit in (_by_lines, _in_flow):
+        with contextlib.suppress(EditRefused):
+            edited = edit(text, on)
+            if _load(edited) == wanted and _is_json(edited) == _is_json(text):
+                return edited.encode()
+    raise EditRefused(f"{_GATES} is written in a way that cannot be changed safely")
 
 
 def gate_drop_in(on: bool, why: str) -> bytes:
@@ -69,7 +87,7 @@ def gate_drop_in(on: bool, why: str) -> bytes:
 
 def gate_flags(data: bytes) -> int:
     """How many times a file of flags sets the gate."""
-    return len(_FLAG.findall(_text(data)))
+    return sum(len(_FLAG.findall(line)) for line in _flag_lines(_text(data)))
 
 
 def set_gate_flag(data: bytes, on: bool) -> bytes:
@@ -81,7 +99,15 @@ def set_gate_flag(data: bytes, on: bool) -> bytes:
     text = _text(data)
     if gate_flags(data) != 1:
         raise EditRefused(f"it does not set {GATE} exactly once")
-    return _FLAG.sub(f"{GATE}={_word(on)}", text).encode()
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line if _COMMENT.match(line) else _FLAG.sub(rf"\g<1>{_word(on)}", line) for line in lines
+    ).encode()
+
+
+def _flag_lines(text: str) -> list[str]:
+    """The lines that count: EnvironmentFile= leaves out those with # or ; in front."""
+    return [line for line in text.splitlines(keepends=True) if not _COMMENT.match(line)]
 
 
 def crio_events(data: bytes | None, why: str) -> bytes:
@@ -153,38 +179,6 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _json_edit(text: str, wanted: dict[str, Any]) -> str:
-    match = re.search(r"\n([ \t]+)\S", text)
-    indent: str | None = match[1] if match else None
-    # The old order holds: only the gate's own place is new.
-    edited = json.dumps(
-        _ordered(json.loads(text), wanted),
-        indent=indent,
-        ensure_ascii=text.isascii(),
-        separators=None if indent or ": " in text else (",", ":"),
-    )
-    return edited + text[len(text.rstrip()) :]
-
-
-def _ordered(old: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    known = {key: wanted[key] for key in old if key in wanted}
-    return known | {key: value for key, value in wanted.items() if key not in known}
-
-
-def _yaml_edit(text: str, on: bool | None, wanted: dict[str, Any]) -> str:
-    for edit in (_by_lines, _round_trip):
-        try:
-            edited = edit(text, on)
-        except EditRefused:
-            continue
-        try:
-            if _load(edited) == wanted:
-                return edited
-        except EditRefused:
-            continue
-    raise EditRefused(f"{_GATES} is written in a way that cannot be changed safely")
-
-
 def _by_lines(text: str, on: bool | None) -> str:
     """Change, add or remove lines in block style; anything else is refused."""
     lines = text.splitlines(keepends=True)
@@ -214,8 +208,11 @@ def _by_lines(text: str, on: bool | None) -> str:
         for n in range(start + 1, stop)
         if (match := re.match(r"""([ ]+)(["']?)([\w.-]+)\2([ \t]*:[ \t]*)(\S*)""", lines[n]))
     ]
-    if not inner:
-        raise EditRefused("no gates in block style")
+    if not inner and on is not None:
+        if not lines[start].endswith(("\n", "\r")):
+            lines[start] += end
+        lines.insert(start + 1, f"  {GATE}: {_word(on)}{end}")
+        return "".join(lines)
     mine = [(n, match) for n, match in inner if match[3] == GATE]
     if mine:
         n, match = mine[0]
@@ -234,28 +231,11 @@ def _by_lines(text: str, on: bool | None) -> str:
     return "".join(lines)
 
 
-def _round_trip(text: str, on: bool | None) -> str:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    yaml = YAML(typ="rt", pure=True)
-    yaml.preserve_quotes = True
-    yaml.width = 1 << 20
+def _in_flow(text: str, on: bool | None) -> str:
     try:
-        data = yaml.load(io.StringIO(text))
-        if on is None:
-            data[_GATES].pop(GATE, None)
-            if not data[_GATES]:
-                del data[_GATES]
-        else:
-            if not isinstance(data.get(_GATES), dict):
-                data[_GATES] = {}
-            data[_GATES][GATE] = on
-        out = io.StringIO()
-        yaml.dump(data, out)
-    except (YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise EditRefused("it cannot be written back") from None
-    return out.getvalue()
+        return flow.edit(text, _GATES, GATE, None if on is None else _word(on))
+    except flow.NotFlow:
+        raise EditRefused("no flow style") from None
 
 
 def _word(on: bool) -> str:

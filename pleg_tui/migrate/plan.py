@@ -217,7 +217,11 @@ def expected(target: Target, facts: Facts) -> tuple[Mode, ...]:
     """The modes that prove that a switch worked on this kubelet."""
     if target == "generic":
         return (Mode.GENERIC,)
-    return (Mode.HINT_ONLY,) if at_least(facts.kubelet.version.value, 1, 37) else (Mode.EVENTED,)
+    hint_only = at_least(facts.kubelet.version.value, 1, 37)
+    if hint_only is None:
+        # Such as one that is down while an interrupted switch is finished.
+        return (Mode.EVENTED, Mode.HINT_ONLY)
+    return (Mode.HINT_ONLY,) if hint_only else (Mode.EVENTED,)
 
 
 def _runtime_restart(on: bool, crio_changed: bool, facts: Facts) -> Iterator[Restart]:

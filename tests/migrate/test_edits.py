@@ -113,3 +113,41 @@ def test_a_drop_in_of_crio_keeps_its_comments() -> None:
     assert b"[crio.runtime]" in edits.crio_events(b"", "why")
     with pytest.raises(edits.EditRefused):
         edits.crio_events(b"enable_pod_events: true\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "gone", "come"),
+    [
+        (
+            "kind: K\ndns:\n  - a   # x\n  - b\nfeatureGates: {A: true} # keep\ntls:   {a: 1}\n",
+            "{A: true}",
+            "{A: true, EventedPLEG: true}",
+        ),
+        ("kind: K\r\nfeatureGates: {A: true}\r\nd:\r\n  - e\r\n", "true}",
+         "true, EventedPLEG: true}"),
+        ('{\n  "dns": ["a", "b"],\n  "f": 1e3,\n  "featureGates": {"A": true}\n}\n', "true}",
+         'true, "EventedPLEG": true}'),
+        ('{\n\t"kind": "K",\n\t"featureGates": {\n\t\t"A": true\n\t}\n}', "true\n\t}",
+         'true,\n\t\t"EventedPLEG": true\n\t}'),
+        ("\ufeffkind: K\nfeatureGates:\n  A: true\nd:\n  - e\n", "A: true\n",
+         "A: true\n  EventedPLEG: true\n"),
+        ("kind: K\nfeatureGates: {\n  A: true,\n}\nd:\n  - e", "true,", "true,\n  EventedPLEG: true,"),
+    ],
+)  # fmt: skip
+def test_every_other_byte_stays(text: str, gone: str, come: str) -> None:
+    on = edits.set_gate(text.encode(), True)
+    assert on == text.replace(gone, come).encode()
+    assert edits.set_gate(on, None) == text.encode()
+    assert edits.set_gate(on, False) == on.replace(b"PLEG: true", b"PLEG: false").replace(
+        b'PLEG": true', b'PLEG": false'
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kind: K\nx: &g\n  A: true\nfeatureGates: *g\n", "kind: K\nfeatureGates: &g {A: true}\ny: *g\n",
+     "a: 1\n---\nb: 2\n", "featureGates:\n  A: true\nfeatureGates:\n  B: true\n"],
+)  # fmt: skip
+def test_what_would_change_elsewhere_too_is_refused(text: str) -> None:
+    with pytest.raises(edits.EditRefused):
+        edits.set_gate(text.encode(), True)

@@ -27,14 +27,16 @@ def find_home(root: str, process: KubeletProcess | None, flags: Mapping[str, str
     Args:
         root: where the kubelet's file system is seen from here.
         process: the kubelet; None: only the files tell.
-        flags: its flags; --config and --config-dir win over what the distribution usually does.
+        flags: its flags, paths absolute; --config and --config-dir win over what the distribution
+            usually does, and a kubelet that has not one of them reads no such files.
     """
     home = _recognised(root, process, flags)
+    plain = process is not None and not process.embedded and len(process.command) > 1
     return replace(
         home,
         unit=_unit(process) or home.unit,
-        config_file=flags.get("config") or home.config_file,
-        drop_in_dir=flags.get("config-dir") or home.drop_in_dir,
+        config_file=flags.get("config") or (None if plain else home.config_file),
+        drop_in_dir=flags.get("config-dir") or (None if plain else home.drop_in_dir),
         flags_files=tuple(
             path for path in (*home.flags_files, *_EXTRA_FLAGS) if exists(root, path)
         ),

@@ -14,6 +14,8 @@ CONCERNED = (
     "config-dir",
     "container-runtime-endpoint",
     "feature-gates",
+    "healthz-bind-address",
+    "healthz-port",
     "hostname-override",
     "kubeconfig",
     "port",

@@ -102,7 +102,7 @@ class _Look:
         base = process.root if process else self._root
         log = read_log(self._root, process, options.log_file, options.timeout_s)
         arguments, flags = self._flags(process, log)
-        home = find_home(base, process, flags.values)
+        home = find_home(base, process, self._with_paths(flags, process))
         config = self._config(base, process, flags, home)
         server = KubeletServer(base, options, config.merged, flags.values)
         told = Told()
@@ -181,6 +181,14 @@ class _Look:
             self._absolute(folder, process),
             process.started_at,
         )
+
+    def _with_paths(self, flags: Flags, process: KubeletProcess | None) -> dict[str, str]:
+        """The flags with absolute paths."""
+        found = dict(flags.values)
+        for name in ("config", "config-dir"):
+            if process is not None and found.get(name):
+                found[name] = self._absolute(found[name], process)
+        return found
 
     def _absolute(self, path: str, process: KubeletProcess) -> str:
         """A path of the kubelet's command line, which may be relative to its working folder."""
