@@ -4,9 +4,10 @@ Started by `pleg_tui.compare`, never by hand. It lives through the whole experim
 on for a block and off again by lines of JSON on standard input; while it is off it has no
 connection at all and only its guard's heartbeat runs. What it spends is read from outside.
 
-Downwards: {"op": "on", "block": n, "deadline_s": s, "phase": p}, {"op": "off"}. Upwards: hello (who the runtime
-is), on (the block's first listing is done), work and seen (pleg_tui.collector.lane_record), off,
-failed (the block's source broke), refused (nothing can be done here at all).
+Downwards: {"op": "on", "block": n, "deadline_s": s, "phase": p}, {"op": "off"}. Upwards: hello (who
+the runtime is), on (the block's first listing is done), work and seen
+(pleg_tui.collector.lane_record), off, failed (the block's source broke), refused (nothing can be
+done here at all).
 """
 
 from __future__ import annotations

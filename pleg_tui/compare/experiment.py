@@ -14,7 +14,7 @@ from pleg_tui.compare import report as reports
 from pleg_tui.compare import tally
 from pleg_tui.compare.block_run import BlockRun
 from pleg_tui.compare.kubelet_beside import BesideLook, between
-from pleg_tui.compare.lane_process import LaneError, LaneProcess, Told, end
+from pleg_tui.compare.lane_process import LaneError, LaneProcess, Told, end, who
 from pleg_tui.compare.meters import Meters
 from pleg_tui.compare.schedule import schedule
 from pleg_tui.compare.types import (
@@ -57,6 +57,8 @@ class Setting:
     sources: Mapping[Lane, str]
     runtime: str
     """Name and version, for people."""
+    who: tuple[str, str]
+    """The same, as the runtime says it."""
     simulated: bool
     reason: str = ""
     """Why a lane is not available, and what would help."""
@@ -175,9 +177,9 @@ class SideBySide:
             await end(list(self._lanes.values()))
             self._lanes = {}
             now = time.monotonic() - self._begun
-            self._progress = replace(
-                self._progress, phase="done", arm=None, elapsed_s=now, left_s=0.0
-            )
+            # Ended early, it is done with the blocks that there are, not with those planned.
+            done = len(self._runs)
+            self._progress = Progress("done", done, done, None, now, 0.0)
             self._report = None
         await self._refresh()
         self._changed()
@@ -267,9 +269,47 @@ class SideBySide:
                     self._notes.append(f"it ended early: {error}")
                     await self._drop(lane)
                     return False
+        if self._suspect:
+            return await self._same_runtime()
         if not self._meters.runtime_alive:
             await asyncio.to_thread(self._meters.find)
         return True
+
+    @property
+    def _suspect(self) -> bool:
+        """In the last block the runtime, or the connection to it, was lost."""
+        last = self._runs[-1] if self._runs else None
+        if last is None:
+            return False
+        return not last.runtime_lived or any(told.why for told in last.told.values())
+
+    async def _same_runtime(self) -> bool:
+        """Wait until the runtime answers, and see that it is still what was prepared for.
+
+        An event stream is safe on one version and steals the kubelet's events on another, so none
+        is opened before that is known.
+        """
+        options = next(iter(self._setting.lanes.values()))
+        for _ in range(SPOILED_MOST):
+            try:
+                found = await who(options)
+                break
+            except LaneError as error:
+                why = str(error)
+            if not await self._until(time.monotonic_ns(), self.plan.block_s):
+                return False
+        else:
+            self._notes.append(f"it ended early: {why}")
+            return False
+        if not self._meters.runtime_alive:
+            await asyncio.to_thread(self._meters.find)
+        if found == self._setting.who:
+            return True
+        self._notes.append(
+            f"it ended early: another runtime answers now, {' '.join(found)}, and what was "
+            "measured before is not of it; start it again"
+        )
+        return False
 
     async def _block(self, index: int, arm: Arm) -> BlockRun | None:
         """Run one block; None when it was stopped in its midst."""
@@ -290,7 +330,7 @@ class SideBySide:
                 run = BlockRun(index, arm, begun, due, first, last)
         if run is not None:
             run.runtime_lived = self._meters.runtime_alive or not self._metered
-            run.stopped_ourselves = any([p.slept() for p in self._lanes.values()])
+            run.stopped_ourselves = bool(sum(p.slept() for p in self._lanes.values()))
             run.ended = [lane for lane, p in self._lanes.items() if p.ended]
             run.killed = [lane for lane, p in self._lanes.items() if p.killed]
         for process in on:

@@ -92,6 +92,7 @@ async def prepare(
         lanes=lanes,
         sources=sources,
         runtime=f"{title} {version}",
+        who=(name, version),
         simulated=known.simulated,
         reason=reason,
         beside=beside,

@@ -32,7 +32,7 @@ def verdict(report: Report) -> str:
 
 
 def polls_anyway(report: Report) -> bool:
-    """The kubelet polls whatever its gate says: 1.37 and later, this node's or the one asked for."""
+    """The kubelet polls whatever its gate says: this node's, or the one asked for, is 1.37+."""
     return bool(_who_polls(report))
 
 

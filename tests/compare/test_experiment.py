@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,7 @@ async def test_stopped_early_it_tells_what_there_is(simulator: SimulatorProcess)
     experiment.stop()
     report = await asyncio.wait_for(running, 20)
     assert [block.index for block in report.measured] == [0, 1, 2]
+    assert experiment.progress.blocks == 3, "it is done with those, not with all that were planned"
     assert all(gone(pid) for pid in pids)
     assert experiment.progress.phase == "done"
 
@@ -187,6 +189,25 @@ async def test_a_restart_of_the_runtime_spoils_its_block_and_the_run_goes_on(
     assert report.spoiled, "what is left out is told"
     assert not report.measured[-1].spoiled
     assert report.measured[-1].runtime_cpu_ns is not None, "the new process was found"
+
+
+@pytest.mark.timeout(120)
+async def test_after_a_restart_no_stream_is_opened_on_another_runtime(tmp_path: Path) -> None:
+    options = Options(socket=str(tmp_path / "cri.sock"), pods=3)
+    first = SimulatorProcess(options).start()
+    second = SimulatorProcess(replace(options, flavour="containerd-1.7"))
+    try:
+        experiment = await prepare(Settings(first.endpoint), SHORT)
+        running = asyncio.create_task(experiment.run())
+        await at_block(experiment, 1)
+        await asyncio.to_thread(first.stop)
+        await asyncio.to_thread(second.start)
+        report = await running
+    finally:
+        first.stop()
+        second.stop()
+    assert len(report.measured) < 12
+    assert any("another runtime answers now" in caveat for caveat in report.caveats)
 
 
 @pytest.mark.timeout(120)

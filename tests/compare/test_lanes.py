@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import grpc
@@ -192,7 +193,7 @@ async def test_the_second_relist_comes_after_a_part_of_a_period_and_the_others_a
     finally:
         await end([process])
     listed = [at / 1e9 for at, calls, size, _ in told.work if calls and size > 1000]
-    apart = [b - a for a, b in zip(listed, listed[1:], strict=False) if b - a > 0.3]
+    apart = [b - a for a, b in pairwise(listed) if b - a > 0.3]
     assert len(apart) == 2
     assert 0.5 <= apart[0] < 2.0 <= apart[1]
     assert told.since < told.steady < told.until

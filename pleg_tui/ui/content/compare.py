@@ -88,7 +88,7 @@ def progress_line(
     if progress is None:
         left.append(Item((Part("what polling costs this node, and what events cost", "dim"),), 2))
         return bar_line(left, badge, width)
-    if progress.phase == "done":
+    if progress.phase == "done" and not ended:
         left.append(Item((Part("done", "good-bold"),)))
         left.append(Item((Part(f"{count(progress.blocks, 'block')}"),), 2))
         left.append(Item((Part(f"in {span_text(progress.elapsed_s)}", "dim"),), 3))
