@@ -27,6 +27,7 @@ _GET_FLAGS = 0x80086601
 _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
 _LABEL = "security.selinux"
 """Every file has one where SELinux is on, and it cannot be taken away."""
+_NOT_FROM_ABOVE = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS)
 _TRANSIENT = ("security.evm", "security.ima")
 """Attributes that the kernel computes itself and lets nobody set."""
 
@@ -184,7 +185,19 @@ def write_state(real: str, state: FileState, temporary: str) -> None:
         OSError: it could not; the old file stands.
     """
     folder = os.path.dirname(real)  # noqa: PTH120
-    path = f"{temporary_folder(real)}/{temporary}"
+    above = temporary_folder(real)
+    try:
+        _replace(real, state, f"{above}/{temporary}")
+    except OSError as error:
+        # A bind mount is the same device, and yet nothing can be renamed across it.
+        if above == folder or error.errno not in _NOT_FROM_ABOVE:
+            raise
+        _replace(real, state, f"{folder}/{temporary}")
+    sync_folder(folder)
+
+
+def _replace(real: str, state: FileState, path: str) -> None:
+    """By way of a temporary file at this path."""
     _remove_plain(path)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -208,7 +221,6 @@ def write_state(real: str, state: FileState, temporary: str) -> None:
     except BaseException:
         _remove_plain(path)
         raise
-    sync_folder(folder)
 
 
 def remove(real: str) -> None:
@@ -224,7 +236,8 @@ def remove(real: str) -> None:
 
 def remove_temporary(real: str, temporary: str) -> None:
     """Remove what a killed write_state() may have left."""
-    _remove_plain(f"{temporary_folder(real)}/{temporary}")
+    for folder in (temporary_folder(real), os.path.dirname(real)):  # noqa: PTH120
+        _remove_plain(f"{folder}/{temporary}")
 
 
 def temporary_folder(real: str) -> str:

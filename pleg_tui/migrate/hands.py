@@ -247,16 +247,7 @@ class SystemHands:
         told = clean(shlex.join(command), 200)
         try:
             # In a session of its own: a Ctrl-C is for us, and systemctl finishes what it began.
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                stdin=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-                start_new_session=True,
-            )
+            code, said = _finished(command, timeout_s)
         except FileNotFoundError:
             raise HandsError(
                 f"{clean(command[0])} was not found: give the command that restarts a service with "
@@ -266,10 +257,54 @@ class SystemHands:
             raise HandsError(f"`{told}` cannot be run: {error.strerror}") from None
         except subprocess.TimeoutExpired:
             raise HandsError(f"`{told}` did not end within {timeout_s:.0f} s") from None
-        if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            why = clean(said[-1], 300) if said else "it said nothing"
-            raise HandsError(f"`{told}` failed with exit code {done.returncode}: {why}")
+        if code:
+            lines = said.strip().splitlines()
+            why = clean(lines[-1], 300) if lines else "it said nothing"
+            raise HandsError(f"`{told}` failed with exit code {code}: {why}")
+
+
+def _finished(command: list[str], timeout_s: float) -> tuple[int, str]:
+    """Run a command to its end; its exit code and the end of what it said.
+
+    What it started in the background may keep its output open for ever: only its own end counts.
+
+    Raises:
+        OSError: it cannot be run.
+        subprocess.TimeoutExpired: it does not end; it was killed.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        output, said = process.stdout.fileno(), bytearray()
+        os.set_blocking(output, False)
+        deadline = time.monotonic() + timeout_s
+        try:
+            while (code := process.poll()) is None:
+                _drain(output, said)
+                if time.monotonic() >= deadline:
+                    raise subprocess.TimeoutExpired(command, timeout_s)
+                time.sleep(0.02)
+            _drain(output, said)
+        except BaseException:
+            process.kill()
+            raise
+    return code, said.decode(errors="replace")
+
+
+def _drain(output: int, said: bytearray) -> None:
+    """Take what there is, so that nobody waits for a reader; only the end of it is kept."""
+    with contextlib.suppress(BlockingIOError):
+        for _ in range(64):
+            piece = os.read(output, 1 << 16)
+            if not piece:
+                return
+            said += piece
+            del said[:-4096]
 
 
 def systemd_runs(root: str = "/") -> bool:

@@ -131,7 +131,8 @@ def test_a_drop_in_of_crio_keeps_its_comments() -> None:
          'true,\n\t\t"EventedPLEG": true\n\t}'),
         ("\ufeffkind: K\nfeatureGates:\n  A: true\nd:\n  - e\n", "A: true\n",
          "A: true\n  EventedPLEG: true\n"),
-        ("kind: K\nfeatureGates: {\n  A: true,\n}\nd:\n  - e", "true,", "true,\n  EventedPLEG: true,"),
+        ("kind: K\nfeatureGates: {\n  A: true,\n}\nd:\n  - e", "true,",
+         "true,\n  EventedPLEG: true,"),
     ],
 )  # fmt: skip
 def test_every_other_byte_stays(text: str, gone: str, come: str) -> None:
@@ -145,7 +146,8 @@ def test_every_other_byte_stays(text: str, gone: str, come: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["kind: K\nx: &g\n  A: true\nfeatureGates: *g\n", "kind: K\nfeatureGates: &g {A: true}\ny: *g\n",
+    ["kind: K\nx: &g\n  A: true\nfeatureGates: *g\n",
+     "kind: K\nfeatureGates: &g {A: true}\ny: *g\n",
      "a: 1\n---\nb: 2\n", "featureGates:\n  A: true\nfeatureGates:\n  B: true\n"],
 )  # fmt: skip
 def test_what_would_change_elsewhere_too_is_refused(text: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pleg_tui.migrate.files import (
     FileState,
     NodeFiles,
     read_state,
+    remove_temporary,
     same,
     temporary_folder,
     write_state,
@@ -91,3 +93,27 @@ def test_writable_says_why_not(tmp_path: Path) -> None:
     said = files.writable("/file")
     assert (said.on, "symbolic link" in said.source) == (False, True)
     assert NodeFiles("/").writable("/proc/version").on is not None
+
+
+def test_a_folder_that_is_a_mount_of_the_same_device_can_be_written(tmp_path: Path) -> None:
+    folder, source = tmp_path / "kubelet", tmp_path / "source"
+    folder.mkdir()
+    source.mkdir()
+    if subprocess.run(["mount", "--bind", source, folder], capture_output=True).returncode:
+        pytest.skip("no right to mount")
+    try:
+        state = FileState(b"x", 0o600, os.geteuid(), os.getegid())
+        write_state(str(folder / "config.yaml"), state, ".temporary")
+        assert (folder / "config.yaml").read_bytes() == b"x"
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["config.yaml", "kubelet", "source"]
+
+
+def test_the_temporary_file_is_found_wherever_it_lay(tmp_path: Path) -> None:
+    folder = tmp_path / "kubelet"
+    folder.mkdir()
+    (folder / ".temporary").touch()
+    (tmp_path / ".temporary").touch()
+    remove_temporary(str(folder / "config.yaml"), ".temporary")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["kubelet"]
