@@ -28,6 +28,7 @@ from pleg_tui.sim.options import Options  # noqa: E402
 from pleg_tui.ui.app import PlegTui  # noqa: E402
 from pleg_tui.ui.content.bars import Usage  # noqa: E402
 from pleg_tui.ui.options import UiOptions  # noqa: E402
+from tests import migrate_scenes  # noqa: E402
 from tests.compare_scenes import FakeExperiment, FakeLab  # noqa: E402
 from tests.scenes import SceneFeed  # noqa: E402
 
@@ -44,6 +45,8 @@ class Shot:
     seconds: int = 45
     report: str = ""
     """A report of a real run on the simulator, for the experiment to end with."""
+    kubelet: bool = False
+    """With a kubelet as tests/migrate_scenes.py makes it up, on a simulated node."""
 
 
 SHOTS = (
@@ -54,6 +57,8 @@ SHOTS = (
     Shot("unhealthy", (120, 40), ("exclamation_mark", "j"), scenario="oom", seconds=60),
     Shot("details", (120, 40), ("exclamation_mark", "j", "j", "enter"), scenario="oom", seconds=60),
     Shot("compare", (120, 44), ("2", "enter"), report="compare-simulated.json"),
+    Shot("migrate", (120, 40), ("3", "j", "j"), kubelet=True),
+    Shot("migrate-plan", (120, 40), ("3", "enter"), kubelet=True),
     Shot("help", (120, 40), ("question_mark",)),
 )
 
@@ -70,12 +75,18 @@ class Replayed(FakeLab):
         return await super().prepare(self.final.plan)
 
 
+def simulated_kubelet(root: Path) -> migrate_scenes.Lab:
+    """A node that is ready."""
+    return migrate_scenes.lab(migrate_scenes.node_facts(root, version="1.36.2"), root)
+
+
 async def take(shot: Shot) -> None:
     """Play the scene, press the keys, keep the screen."""
     with tempfile.TemporaryDirectory() as folder:
         options = Options(pods=16, churn=0.7, speed=1.0, seed=11, scenario=shot.scenario)
         feed = SceneFeed(options, Path(folder))
         lab = Replayed(shot.report) if shot.report else None
+        kubelet = simulated_kubelet(Path(folder) / "node") if shot.kubelet else None
         app = PlegTui(
             feed,
             UiOptions(theme=shot.theme, node="worker-3"),
@@ -83,7 +94,10 @@ async def take(shot: Shot) -> None:
             monotonic=feed.monotonic,
             measure=lambda *_: Usage(),  # what this program costs differs from run to run
             prepare=lab.prepare if lab is not None else None,
+            drift=kubelet.migrating.drift if kubelet is not None else None,
         )
+        if kubelet is not None:
+            app.switching = kubelet.migrating
         async with app.run_test(size=shot.size) as pilot:
             await pilot.pause(0.2)
             feed.on_dirty = None  # the app paces itself by the real clock; here, by the scene's

@@ -161,7 +161,8 @@ def test_a_restart_of_the_runtime_is_told_and_matters_only_on_events(
     drift.take_vitals(replace(vitals, runtime_restarted=True))
     assert drift.banner is not None
     assert "the runtime has been restarted" in drift.banner.says
-    assert drift.banner.remedy.startswith(remedy) and bool(drift.banner.remedy) is bool(remedy)
+    assert drift.banner.remedy.startswith(remedy)
+    assert bool(drift.banner.remedy) is bool(remedy)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
@@ -188,7 +189,7 @@ class Eye:
         self.counted = counted
 
     def eyes(self) -> Eyes:
-        return Eyes(self.read, lambda *_: self, lambda *_: self)  # type: ignore[arg-type,return-value]
+        return Eyes(self.read, lambda *_: self, lambda *_: self)  # type: ignore[arg-type]
 
     def read(self, root: str, options: KubeletOptions, stop: Any) -> KubeletFacts:
         del root, stop

@@ -15,6 +15,7 @@ from pleg_tui.migrate.journal import Entry, Record
 from pleg_tui.migrate.plan import Restart
 from pleg_tui.node.kubelet.types import Mode
 from tests import migrate_scenes as scenes
+from tests.migrate.nodes import kubeadm
 from tests.migrate_scenes import Lab
 from tests.ui.conftest import Opener, Stage
 from tests.ui.fakes import a_node
@@ -61,7 +62,7 @@ ANSWERS = {
 
 def record(root: Path, stage: journal.Stage) -> Record:
     """A switch to events as its journal has it."""
-    node = scenes.kubeadm(root)
+    node = kubeadm(root)
     before = node.files.read(CONFIG)
     assert before is not None
     text = before.data.replace(b"featureGates:\n", b"featureGates:\n  EventedPLEG: true\n")
@@ -235,7 +236,7 @@ async def test_done_and_proven_with_the_figures_side_by_side(
         worker.say("end", 42, result="applied", why="", verdict=verdict)
         worker.say("gone", 42, why="")
         await told(stage)
-        assert lab.migrating.looks == 1, "it is looked at anew"  # type: ignore[attr-defined]
+        assert lab.migrating.looks == 1, "it is looked at anew"
         same_grid(stage, f"migrate-done-{size[0]}x{size[1]}")
 
 

@@ -58,7 +58,8 @@ async def test_without_figures_each_says_why(
             Mode.UNKNOWN, mode_why="nothing tells", remedies=("grant nodes/metrics to …",)
         )
     )
-    drift.take_look(scenes.look(Mode.UNKNOWN, figures=PlegFigures(scenes.AT, *(8 * (none,)))))
+    look = scenes.look(Mode.UNKNOWN, figures=PlegFigures(scenes.AT, *(8 * (none,))))
+    drift.take_look(replace(look, mode_why="nothing tells"))
     async with opened(*a_node(), size=size, drift=drift) as stage:
         await stage.press("4")
         assert "nothing tells" in whole(stage)
