@@ -10,17 +10,18 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
 
-.PHONY: help demo test test-node test-node-full node lint types proto bench fuzz soak screenshots wheel clean
+.PHONY: help demo test test-slow test-node test-node-full node lint types proto bench fuzz soak screenshots wheel clean
 
 help:
 	@echo "make demo       the dashboard against a simulated runtime (ARGS='--pods 200' for more)"
 	@echo "make test       every test that needs no real runtime"
+	@echo "make test-slow  those that try every step or wait for real time, a few minutes more"
 	@echo "make test-node  the tests against a real containerd, which they build (root, network)"
 	@echo "make test-node-full  the same at full strength: half an hour (PLEG_TUI_RESULTS=FILE for the figures)"
 	@echo "make node       a real containerd to try by hand (root, network)"
 	@echo "make lint       ruff and the import contracts;  make types: mypy"
 	@echo "make proto      generate the CRI message stubs anew"
-	@echo "make bench      the benchmarks"
+	@echo "make bench      the benchmarks and their table (ARGS=--quick; docs/performance.md)"
 	@echo "make fuzz       coverage-guided fuzzing of what reads foreign bytes, one minute"
 	@echo "make soak       half an hour at 50 changes a second, checked against what was done"
 	@echo "make screenshots  the pictures in screenshots/, from the simulator"
@@ -31,7 +32,10 @@ demo: $(RUN)
 	@$(BIN)/pleg-tui demo $(ARGS)
 
 test: $(DEV)
-	$(BIN)/python -m pytest -q -n auto -m "not node" $(ARGS)
+	$(BIN)/python -m pytest -q -n auto -m "not node and not slow" $(ARGS)
+
+test-slow: $(DEV)
+	$(BIN)/python -m pytest -q -n auto -m "slow and not node" $(ARGS)
 
 test-node: $(DEV)
 	$(BIN)/python -m pytest -q -m node tests/node $(ARGS)
@@ -55,8 +59,7 @@ proto: $(DEV)
 	  --pyi_out=pleg_tui/cri runtime.proto containerd_events.proto
 
 bench: $(DEV)
-	@set -e; for file in $(wildcard tests/bench/bench_*.py); do \
-	  echo "== $$file"; $(BIN)/python "$$file" $(ARGS); done
+	$(BIN)/python -m tests.bench $(ARGS)
 
 fuzz: $(DEV)
 	$(PIP) install --quiet --constraint constraints.txt atheris
