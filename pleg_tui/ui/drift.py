@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import queue
 import threading
 import time
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from pleg_tui.cri.clean import clean
+from pleg_tui.cri.sockets import under
 from pleg_tui.node.kubelet.types import (
     Change,
     ChangeKind,
@@ -24,7 +27,7 @@ from pleg_tui.node.kubelet.types import (
     Look,
     Mode,
 )
-from pleg_tui.ui.content.pleg import RUNTIME_RESTARTED, Told, banner_worthy
+from pleg_tui.ui.content.pleg import HALF_DONE, RUNTIME_RESTARTED, Told, banner_worthy
 from pleg_tui.ui.off_loop import off_loop
 from pleg_tui.ui.site import Site
 
@@ -34,8 +37,12 @@ if TYPE_CHECKING:
 FOLLOW_S = 10.0
 """Between two cheap looks at the kubelet: each may cost a page of its metrics."""
 VITALS_S = 5.0
+_SEARCH_S = 30.0
+"""Where there is no kubelet: each look goes through all processes."""
 _RHYTHM_S = 20.0
 _MOST_TOLD = 100
+_SWITCHES = "/var/lib/pleg-tui/switches"
+"""As migrate.journal has it, which is loaded only where there is one."""
 _END_S = 0.3
 
 log = logging.getLogger("pleg_tui.ui")
@@ -245,6 +252,10 @@ class Drift:
         """Something has changed: keep it, and raise it where it is worth that."""
         self._keep(Told(change.at, change.kind.value, change.says, change.remedy, change.source))
 
+    def _raise(self, told: Told) -> None:
+        self._keep(told)
+        self.changed()
+
     def _keep(self, told: Told) -> None:
         self.told = [*self.told[-_MOST_TOLD + 1 :], told]
         if not self.quiet and banner_worthy(told, self.banner):
@@ -279,6 +290,8 @@ class Drift:
         try:
             if self.site.settle is not None:
                 self.site.settle(self.site)
+            if (told := half_done(self.site.root, self.now())) is not None:
+                self._post(lambda: self._raise(told))
             _Follower(self).run()
         except Exception as error:
             log.exception("the kubelet cannot be watched")
@@ -293,6 +306,22 @@ class Drift:
     def _failed(self, why: str) -> None:
         self.problem, self.watching = why, False
         self.changed()
+
+
+def half_done(root: str, now: float) -> Told | None:
+    """A switch that was left half done, or that another process carries out now."""
+    if not os.path.isdir(under(root, _SWITCHES)):  # noqa: PTH112
+        return None
+    from pleg_tui.ui.migrating import read_journal
+
+    record, busy, _ = read_journal(root)
+    if record is None or record.finished:
+        return None
+    if busy:
+        says = f"another process is switching this node: {clean(busy)}"
+        return Told(now, HALF_DONE, says, "wait for its end, then look at Migrate", "the journal")
+    says = f"a switch to {record.target} was left half done at: {clean(record.reached)}"
+    return Told(now, HALF_DONE, says, "Migrate finishes or undoes it", "the journal")
 
 
 class _Follower:
@@ -323,7 +352,8 @@ class _Follower:
                     next_vitals = now + VITALS_S
                 if now >= next_look:
                     self._follow(watch)
-                    next_look = time.monotonic() + FOLLOW_S
+                    found = self._known is not None and self._known.pid is not None
+                    next_look = time.monotonic() + (FOLLOW_S if found else _SEARCH_S)
                 drift.cost.followed_s = time.thread_time() - began
                 drift.cost.followed_for_s = time.monotonic() - began_at
                 wait = min(next_look, next_vitals) - time.monotonic()

@@ -23,6 +23,7 @@ from pleg_tui.model import Pod, RuntimeInfo
 from pleg_tui.node.kubelet.types import KubeletFacts
 from pleg_tui.node.runtime_config import read_runtime_config
 from pleg_tui.ui.content.migrate_run import planned, undo_steps
+from pleg_tui.ui.content.pleg import HALF_DONE
 from pleg_tui.ui.drift import Drift
 from pleg_tui.ui.off_loop import off_loop
 from pleg_tui.ui.switch_run import Run, Worker
@@ -132,6 +133,9 @@ class Migrating:
                 return
             info, pods = self._live()
             self.seen = await off_loop(lambda: self._gather(kubelet, info, pods))
+            banner = self.drift.banner
+            if banner is not None and banner.kind == HALF_DONE and self.seen.half_done is None:
+                self.drift.dismiss()
             if self.plan is not None and not self.running:
                 self.make_plan(self.target)
         except Exception as error:

@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pleg_tui.migrate.journal import Entry, Journal
 from pleg_tui.node.kubelet.types import (
     Change,
     ChangeKind,
@@ -24,9 +26,10 @@ from pleg_tui.node.kubelet.types import (
 from pleg_tui.ui.content.bars import StatusFacts, status_line
 from pleg_tui.ui.content.glyphs import UNICODE
 from pleg_tui.ui.content.pleg import Told, drift_line, mode_part
-from pleg_tui.ui.drift import Drift, Eyes
+from pleg_tui.ui.drift import Drift, Eyes, half_done
 from pleg_tui.ui.site import Site
 from tests import migrate_scenes as scenes
+from tests.migrate.nodes import kubeadm
 from tests.ui.conftest import Opener, Stage
 from tests.ui.fakes import LIVE, a_node
 
@@ -267,3 +270,23 @@ async def test_a_fault_ends_in_a_sentence_and_nobody_waits_for_ever() -> None:
     assert drift.problem == "the disk is gone"
     assert drift.mode_why == "the disk is gone"
     await drift.close()
+
+
+# -- what was left half done
+
+
+def test_a_switch_that_was_left_half_done_is_raised_at_the_start(tmp_path: Path) -> None:
+    node = kubeadm(tmp_path)
+    assert half_done(str(tmp_path), scenes.AT) is None
+    journal = Journal.at(str(tmp_path))
+    plan = node.plan()
+    with journal.locked():
+        entries = tuple(Entry(one.path, one.before, one.after) for one in plan.changes)
+        journal.begin(plan, entries, healthz=True)
+        told = half_done(str(tmp_path), scenes.AT)
+        assert told is not None
+        assert "another process is switching this node" in told.says
+    told = half_done(str(tmp_path), scenes.AT)
+    assert told is not None
+    assert "left half done at: keeping the old files" in told.says
+    assert told.remedy == "Migrate finishes or undoes it"

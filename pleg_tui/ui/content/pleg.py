@@ -10,6 +10,8 @@ from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.text import SECOND, clock, cut, tidy, width_of
 
 RUNTIME_RESTARTED = "runtime-restarted"
+HALF_DONE = "half-done"
+"""A switch was interrupted, or another process carries one out."""
 MODES = {
     Mode.GENERIC: ("polling", ""),
     Mode.EVENTED: ("events", "good"),
@@ -26,6 +28,7 @@ SAYS = {
     Mode.UNKNOWN: "Not known.",
 }
 _RAISED = {
+    HALF_DONE: 3,
     ChangeKind.FELL_BACK.value: 3,
     ChangeKind.GONE.value: 2,
     ChangeKind.UNHEALTHY.value: 2,
@@ -45,6 +48,7 @@ _WORDS = {
     ChangeKind.UNHEALTHY.value: "PLEG unhealthy",
     ChangeKind.MODE.value: "another mode",
     RUNTIME_RESTARTED: "runtime restarted",
+    HALF_DONE: "switch half done",
 }
 
 
