@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ from pleg_tui.migrate.machine import read_machine, with_writable
 from pleg_tui.node.kubelet.read import read_kubelet
 from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions
 from pleg_tui.node.runtime_config import read_runtime_config
+
+_PATIENCE_S = 1.0
+"""After so long somebody at a terminal is told what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,9 @@ class _Look:
             self._error = error
 
     def result(self) -> KubeletFacts:
+        self._thread.join(_PATIENCE_S)
+        if self._thread.is_alive() and sys.stderr.isatty():
+            say("looking at what the kubelet does, which may take half a minute")
         self._thread.join()
         if self._error is not None:
             raise self._error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pleg_tui.cri.clean import clean
+from pleg_tui.cri.sockets import under
 from pleg_tui.migrate.plan import Restart
 from pleg_tui.node.kubelet.process import find_kubelet, start_ticks
 from pleg_tui.node.kubelet.read import read_kubelet
@@ -117,8 +118,11 @@ class SystemHands:
             raise ValueError(f"--restart-command cannot be read: {error}") from None
         self._root = root
         self._options = options or KubeletOptions()
-        self._socket = endpoint.removeprefix("unix://")
         self._endpoint = facts.runtime_endpoint.value or endpoint
+        # One that is down now is known by what the kubelet calls it.
+        theirs = self._endpoint.removeprefix("unix://")
+        inside = under(root, theirs) if theirs.startswith("/") else ""
+        self._socket = endpoint.removeprefix("unix://") or inside
         self._patience = patience or Patience()
         self._tell = tell
         self._look = look
@@ -309,8 +313,6 @@ def _drain(output: int, said: bytearray) -> None:
 
 def systemd_runs(root: str = "/") -> bool:
     """Whether systemd is this node's init (sd_booted(3))."""
-    from pleg_tui.cri.sockets import under
-
     return os.path.isdir(under(root, "/run/systemd/system"))  # noqa: PTH112
 
 

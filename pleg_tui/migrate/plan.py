@@ -6,6 +6,7 @@ Only reads. A node that is not understood is refused with the reason, never touc
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -101,8 +102,32 @@ def diff(change: FileChange) -> list[str]:
     return lines
 
 
+_SECRET = re.compile(
+    r"""((?:token|password|secret|manifest-url-header)["']?[ \t]*[=:][ \t]*)[^\s"',]+""", re.I
+)
+_HEADERS = re.compile(r"""(\s*)["']?staticPodURLHeader["']?\s*:""")
+
+
 def _lines(state: FileState | None) -> list[str]:
-    return [] if state is None else state.data.decode(errors="replace").splitlines(keepends=True)
+    """The lines to be compared and shown: a change of ours is no secret, what stands by may be."""
+    if state is None:
+        return []
+    lines = []
+    indent: int | None = None
+    for line in state.data.decode(errors="replace").splitlines(keepends=True):
+        end = "\n" if line.endswith("\n") else ""
+        depth = len(line) - len(line.lstrip())
+        if match := _HEADERS.match(line):
+            indent = depth
+            lines.append(f"{match[0]} …{end}")
+            continue
+        if indent is not None and line.strip():
+            if depth > indent or (depth == indent and line.lstrip().startswith("- ")):
+                lines.append(f"{line[:depth]}…{end}")
+                continue
+            indent = None
+        lines.append(_SECRET.sub(r"\1…", line))
+    return lines
 
 
 # -- who is refused

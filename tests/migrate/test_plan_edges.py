@@ -8,7 +8,7 @@ import pytest
 
 from pleg_tui.migrate import edits
 from pleg_tui.migrate.hands import SystemHands
-from pleg_tui.migrate.plan import Refused, expected, plan
+from pleg_tui.migrate.plan import Refused, diff, expected, plan
 from pleg_tui.node.kubelet.distribution import find_home
 from pleg_tui.node.kubelet.flags import parse_flags
 from pleg_tui.node.kubelet.process import KubeletProcess
@@ -127,3 +127,24 @@ def test_the_healthz_port_may_be_a_flag(tmp_path: Path) -> None:
     node.flags = parse_flags(["--healthz-port=0", "--healthz-bind-address=::1"]).values
     assert SystemHands(node.kubelet()).healthz() is None
     assert node.flags == {"healthz-port": "0", "healthz-bind-address": "::1"}
+
+
+def test_secrets_beside_the_gate_are_not_shown(tmp_path: Path) -> None:
+    text = (
+        f"{HEAD}staticPodURLHeader:\n  X-Key: [s3cret]\n  Authorization:\n  - Bearer s3cret\n"
+        "featureGates:\n  A: true\n"
+        "configMapAndSecretChangeDetectionStrategy: Watch\nmanifestToken: s3cret\n"
+    )
+    node = kubeadm(tmp_path, text)
+    (change,) = node.plan().changes
+    shown = "\n".join(diff(change))
+    assert "s3cret" not in shown
+    assert "+  EventedPLEG: true" in shown
+    assert "DetectionStrategy: Watch" in shown
+    flags = {"feature-gates": "EventedPLEG=false"}
+    flagged = kubeadm(tmp_path, flags=flags, flags_files=(ENV,))
+    flagged.write(ENV, 'A="--manifest-url-header=k:s3cret --feature-gates=EventedPLEG=false"\n')
+    (change,) = flagged.plan().changes
+    assert "s3cret" not in "\n".join(diff(change))
+    assert change.after
+    assert b"s3cret" in change.after.data

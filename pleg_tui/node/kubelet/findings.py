@@ -149,7 +149,7 @@ def harmless(command: Sequence[str]) -> tuple[str, ...]:
             shown_words.append(f"{name}={harmless(('--' + value,))[0].removeprefix('--')}")
             continue
         secret = name.startswith("-") and any(
-            mark in name.lower() for mark in ("token", "password", "secret")
+            mark in name.lower() for mark in ("token", "password", "secret", "url-header")
         )
         shown_words.append(f"{clean(name)}=…" if secret and equals else clean(word))
         secret_follows = secret and not equals
