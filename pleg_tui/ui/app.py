@@ -42,6 +42,7 @@ from pleg_tui.ui.usages import Sampler, Usages
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from textual.driver import Driver
     from textual.filter import LineFilter
 
     from pleg_tui.compare.types import Experiment, Plan
@@ -90,7 +91,8 @@ class PlegTui(App[None], inherit_bindings=False):
         (150, "-very-wide"),
     ]
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual leaves it unannotated
-        (0, "-short"),
+        (0, "-tiny"),
+        (20, "-short"),
         (32, "-tall"),
         (46, "-very-tall"),
     ]
@@ -196,6 +198,15 @@ class PlegTui(App[None], inherit_bindings=False):
         """What the key of a binding is called, where a text names it: the set one, or as usual."""
         keys = self.options.keymap.get(binding_id, "")
         return self.get_key_display(Binding(keys.partition(",")[0], "")) if keys else usual
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver for this system; on Linux one that does not wake up for nothing."""
+        found = super().get_driver_class()
+        if found.__name__ != "LinuxDriver":
+            return found
+        from pleg_tui.ui.quiet_input import QuietDriver
+
+        return QuietDriver
 
     def get_line_filters(self) -> list[LineFilter]:
         """Textual's filters; no colour where none is wanted, only ASCII where no more works."""

@@ -96,6 +96,16 @@ class Layout:
     columns: tuple[Column, ...]
     width: int
 
+    @property
+    def strip(self) -> Column | None:
+        """The column of strips, where there is one."""
+        return next((column for column in self.columns if column.name == "strip"), None)
+
+    @property
+    def measured(self) -> bool:
+        """CPU or memory is shown."""
+        return any(_BY_NAME[column.name].measured for column in self.columns[1:])
+
     def column_at(self, x: int) -> Column | None:
         """The column that stands in cell x, counting the gap before it."""
         for column in self.columns:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pleg_tui.ui.content.columns import Column, Layout
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
-from pleg_tui.ui.content.model import Row
+from pleg_tui.ui.content.model import Row, RowKey
 from pleg_tui.ui.content.order import View
 from pleg_tui.ui.content.status import Mark, Tone
 from pleg_tui.ui.content.text import cut, cut_middle, fit, fit_right, short, since, tidy, width_of
@@ -23,6 +23,8 @@ from pleg_tui.ui.content.usage import (
 
 GLOW = "+glow"
 """Ends the style's name of a value that has just changed."""
+_MOST_LINES = 500
+"""Lines kept: several windows full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,42 @@ def row_line(row: Row, drawing: Drawing, glowing: Collection[str] = ()) -> Line:
     if row.gone or row.older:
         parts = [Part(text, "off") for text, _ in parts]
     return tuple(parts)
+
+
+class Lines:
+    """The lines of rows, made anew only for a row that is another or that time has changed.
+
+    Once a second every row that can be seen is asked how it looks now. Of those of a quiet node
+    hardly any differs: an age grows in whole minutes after the first one.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[RowKey, tuple[Row, tuple[object, ...], Line]] = {}
+
+    def line(self, row: Row, drawing: Drawing) -> Line:
+        """The line of one row, nothing of it glowing."""
+        aspects = _aspects(row, drawing)
+        kept = self._kept.get(row.key)
+        if kept is not None and kept[0] is row and kept[1] == aspects:
+            return kept[2]
+        if len(self._kept) >= _MOST_LINES:
+            self._kept.clear()
+        line = row_line(row, drawing)
+        self._kept[row.key] = (row, aspects, line)
+        return line
+
+
+def _aspects(row: Row, drawing: Drawing) -> tuple[object, ...]:
+    """All that the line of one and the same row depends on."""
+    strip = drawing.layout.strip
+    return (
+        drawing.layout,
+        drawing.glyphs,
+        _age(row, drawing),
+        _since(row, drawing),
+        drawing.samples.get(row.key.container or row.key.pod),
+        _strip(row, strip, drawing) if strip is not None else None,
+    )
 
 
 def heading_line(layout: Layout, glyphs: Glyphs, view: View) -> Line:
@@ -135,13 +173,21 @@ def _restarts(row: Row, column: Column, _drawing: Drawing) -> Line:
     return (Part(cut(text, column.width), style),)
 
 
-def _age(row: Row, _column: Column, drawing: Drawing) -> Line:
+def _age_cell(row: Row, _column: Column, drawing: Drawing) -> Line:
+    return (Part(_age(row, drawing), "dim"),)
+
+
+def _age(row: Row, drawing: Drawing) -> str:
     created = row.pod.created_at if row.container is None else row.container.created_at
-    return (Part(since(created, drawing.now), "dim"),)
+    return since(created, drawing.now)
 
 
-def _since(row: Row, _column: Column, drawing: Drawing) -> Line:
-    return (Part(since(row.change.at, drawing.now), "dim"),)
+def _since_cell(row: Row, _column: Column, drawing: Drawing) -> Line:
+    return (Part(_since(row, drawing), "dim"),)
+
+
+def _since(row: Row, drawing: Drawing) -> str:
+    return since(row.change.at, drawing.now)
 
 
 def _change(row: Row, column: Column, drawing: Drawing) -> Line:
@@ -177,8 +223,8 @@ _CELLS: dict[str, Callable[[Row, Column, Drawing], Line]] = {
     "ready": _ready,
     "state": _state,
     "restarts": _restarts,
-    "age": _age,
-    "since": _since,
+    "age": _age_cell,
+    "since": _since_cell,
     "change": _change,
     "image": _image,
     "cpu": _usage,

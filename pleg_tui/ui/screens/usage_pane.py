@@ -40,8 +40,13 @@ class UsagePane(PlegScreen):
         raise NotImplementedError
 
     def watched(self) -> Watched | None:
-        """The pods that can be seen, often; the others now and then; nobody's while held still."""
-        return None if self.held else Watched(self.pods.seen, others=True)
+        """The pods that can be seen, often; the others now and then; nobody's while held still.
+
+        Where the list has no room for figures, all are read now and then.
+        """
+        if self.held:
+            return None
+        return Watched(self.pods.seen if self.pods.measured else frozenset(), others=True)
 
     def usage_read(self) -> None:
         """Show what was read, unless the screen is held still."""

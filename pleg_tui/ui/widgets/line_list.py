@@ -38,6 +38,8 @@ class LineList(ScrollView, can_focus=True):
         self._count = 0
         self._painter = Painter(self)
         self._drawn: dict[int, tuple[Line, str]] = {}
+        self._measured = (Size(), Size())
+        """Its outer size, and the window that this leaves: asked for with every line."""
 
     # -- what a subclass says
 
@@ -80,8 +82,11 @@ class LineList(ScrollView, can_focus=True):
 
     @property
     def window(self) -> Size:
-        """What lines are drawn in: the widget without its scroll bar."""
-        return self.scrollable_content_region.size
+        """What lines are drawn in: the widget without its scroll bar, which is always there."""
+        outer = self.outer_size
+        if outer != self._measured[0]:
+            self._measured = (outer, self.scrollable_content_region.size)
+        return self._measured[1]
 
     def repaint(self) -> None:
         """Have those visible lines drawn again that look different now."""

@@ -16,7 +16,7 @@ from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.model import Cell, Row, RowKey, RowModel
 from pleg_tui.ui.content.order import View
-from pleg_tui.ui.content.pods import Drawing, row_line
+from pleg_tui.ui.content.pods import Drawing, Lines, row_line
 from pleg_tui.ui.content.usage import NO_SAMPLES, Sample
 from pleg_tui.ui.widgets.line_list import BLANK, LineList
 from pleg_tui.ui.widgets.painting import STALE
@@ -57,6 +57,7 @@ class PodList(LineList):
         self._now = 0
         self._key: RowKey | None = None
         self._glow: dict[RowKey, dict[str, float]] = {}
+        self._lines = Lines()
         self._stale = False
         self._empty: list[Line] = []
         self._samples: Mapping[str, Sample] = NO_SAMPLES
@@ -97,6 +98,11 @@ class PodList(LineList):
         top = round(self.scroll_y)
         rows = self.model.rows[top : top + self.window.height]
         return frozenset(row.key.pod for row in rows)
+
+    @property
+    def measured(self) -> bool:
+        """CPU or memory is shown."""
+        return layout_for(self.window.width, self.model.view).measured
 
     def set_stale(self, stale: bool) -> None:
         """Show the rows as what was last known, or as what is."""
@@ -168,7 +174,7 @@ class PodList(LineList):
             self._samples,
         )
         if not glow or self._stale:
-            return row_line(row, drawing)
+            return self._lines.line(row, drawing)
         moment = self._monotonic()
         return row_line(row, drawing, [name for name, until in glow.items() if until > moment])
 
