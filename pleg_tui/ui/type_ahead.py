@@ -36,6 +36,8 @@ class TypeAhead:
         self._turn = 0
         """Which key is at work; what was begun for an earlier one is over."""
         self._patience: asyncio.TimerHandle | None = None
+        self._at: MessagePump | None = None
+        """In whose queue we wait."""
         self.busy = False
         """A key is at work."""
 
@@ -62,14 +64,28 @@ class TypeAhead:
             await self._deliver(event)
         finally:
             self._follow(way, turn)
+            loop.call_later(_LOOK_S, self._look, turn)
 
     def _follow(self, way: list[MessagePump], turn: int) -> None:
         """Come behind the key in the queue of each that it passes."""
         while turn == self._turn and way:
-            if way.pop(0).call_later(self._follow, way, turn):
+            self._at = way.pop(0)
+            if self._at.call_later(self._follow, way, turn):
                 return
         if turn == self._turn:
+            self._at = None
             self._settle(turn)
+
+    def _look(self, turn: int) -> None:
+        """A screen that the key has closed takes its queue with it, and us."""
+        if turn != self._turn or not self.busy:
+            return
+        at = self._at
+        if at is not None and (at._closing or at._closed or not at.is_running):
+            self._at = None
+            self._app.call_later(self._settle, turn)
+        else:
+            asyncio.get_running_loop().call_later(_LOOK_S, self._look, turn)
 
     def _settle(self, turn: int) -> None:
         """Wait for a screen that has just been opened."""

@@ -96,11 +96,11 @@ def test_a_dashboard_under_umask_000(tmp_path: Path) -> None:
             f"--debug {logs}/debug.log\n"
         )
         terminal.wait_for("running")
-        terminal.press("l")
+        terminal.press("jl")
         terminal.wait_until(lambda text: re.search(r"[1-9]\d* lines", text) is not None, "lines")
         terminal.press("s")
-        terminal.wait_for(".local/state/pleg-tui/logs/")
-        terminal.press("\x1bq")
+        terminal.wait_until(lambda text: re.search(r"\d+ lines in ", text) is not None, "saved")
+        terminal.press("\x03")
         terminal.wait_for_shell()
     kept = {path.name for path in only_ours(home) if path.is_file()}
     assert "state.json" in kept

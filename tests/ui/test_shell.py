@@ -97,11 +97,11 @@ async def test_of_a_pod_the_container_is_picked(opened: Opener) -> None:
     async with opened(web) as stage:
         await stage.press("e")
         assert "Shell in" in stage.text()
-        assert "three  exited" not in stage.text()
+        assert "three  completed" not in stage.text()
         await stage.press("2")
         assert "Shell in web/two" in stage.text()
         await stage.press("escape", "l")
-        assert "three  exited" in stage.text()
+        assert "three  completed" in stage.text()
 
 
 FAKES = {

@@ -60,6 +60,21 @@ async def test_a_search_on_a_page_that_is_just_opening(opened: Opener) -> None:
         assert stage.app.screen.query_one("#prompt-input", Input).value == "quit"
 
 
+async def test_a_key_that_closes_a_dialog_lets_the_next_one_through_at_once(
+    opened: Opener,
+) -> None:
+    async with opened(*PODS, feed=FakeFeed(), size=(100, 30)) as stage:
+        for _ in range(2):
+            burst(stage, "s\x1bs\x1bs")
+            await stage.settle()
+            assert "Sort by" in stage.text()
+            burst(stage, "\x1b?\x1b/x")
+            await stage.settle()
+            assert stage.app.query_one("#filter-input", Input).value == "x"
+            burst(stage, "\x1b")
+            await stage.settle()
+
+
 async def test_a_text_pasted_after_the_slash_is_the_filter(opened: Opener) -> None:
     async with opened(*PODS, feed=FakeFeed(), size=(100, 30)) as stage:
         burst(stage, "/")

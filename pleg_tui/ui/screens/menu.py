@@ -74,4 +74,5 @@ class MenuScreen(PlegModal[str | None]):
         """A number takes that choice."""
         character = event.character
         if character and character.isdecimal() and 1 <= int(character) <= len(self._choices):
+            event.stop()  # the screen below has numbers of its own
             self.dismiss(self._choices[int(character) - 1][0])
