@@ -92,7 +92,7 @@ def to_screen(node: RealNode, source: str, seconds: float, rate: float) -> list[
 def measure(setting: Setting) -> Report:
     """Both sources."""
     node = setting.real()
-    seconds = 6.0 if setting.quick else 20.0
+    seconds = 6.0 if setting.quick else 12.0
     report = Report("events", "From an event to its receipt and to the screen", node.on)
     for source in ("cri", "containerd"):
         mine, bare = lags(node, source, seconds)

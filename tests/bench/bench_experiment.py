@@ -13,10 +13,10 @@ from tests.bench.screen import environment
 
 def measure(setting: Setting) -> Report:
     """One experiment on a simulated runtime."""
-    seconds = 30 if setting.quick else 60
+    seconds = 30 if setting.quick else 45
     command = [
         sys.executable, "-P", "-m", "pleg_tui", "compare", "--demo", "--pods", "100",
-        "--duration", str(seconds), "--block", "2", "-o", "json",
+        "--duration", str(seconds), "--block", "3", "-o", "json",
     ]  # fmt: skip
     report = Report("experiment", "The experiment's own overhead", "a simulated runtime, 100 pods")
     done = subprocess.run(

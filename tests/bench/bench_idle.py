@@ -81,7 +81,7 @@ def measure(setting: Setting) -> Report:
     """Idle, with usage, busy, and the peers."""
     node = setting.real()
     report = Report("idle", "What it costs while nothing happens, and while much does", node.on)
-    seconds, windows = (5.0, 2) if setting.quick else (10.0, 5)
+    seconds, windows = (5.0, 2) if setting.quick else (10.0, 3)
     few = max(windows // 2, 2)
     alone, alone_shims = rates(seconds, few, node.cpu_ns, node.shims_ns)
     report.add("containerd, nobody attached", "ms/s", alone)

@@ -59,7 +59,7 @@ def measure(setting: Setting) -> Report:
     report = Report(
         "scale", "Keys and events by the size of the node, 120×40", "a simulated runtime"
     )
-    rounds = 10 if setting.quick else 60
+    rounds = 10 if setting.quick else 30
     costs: list[list[float]] = []
     for containers, pods in QUICK_SIZES if setting.quick else SIZES:
         with still_node(pods) as simulator, dashboard(simulator.endpoint) as screen:

@@ -8,8 +8,8 @@ from tests.bench.bench_scale import until_whole
 from tests.bench.harness import Report, Setting, entry, pss_mib
 from tests.bench.screen import dashboard
 
-PODS = (181, 603, 1206, 2412)
-"""About 300, 1,000, 2,000 and 4,000 containers."""
+PODS = (181, 603, 1809)
+"""About 300, 1,000 and 3,000 containers."""
 QUICK_PODS = (181, 603)
 SIZE_REACH, GROWTH_REACH = 90.0, 3.0
 

@@ -231,6 +231,9 @@ def run(name: str, measure: Callable[[Setting], Report], setting: Setting) -> Re
         report = measure(setting)
     except Unavailable as error:
         report = Report(name, name, "nothing", skipped=[f"all of it: {error}"])
+    except Exception as error:  # the others' figures are not lost with it
+        why = f"it failed ({type(error).__name__}: {error})"
+        report = Report(name, name, "nothing", skipped=[f"all of it: {why}"])
     report.seconds = time.perf_counter() - begun
     return report
 
