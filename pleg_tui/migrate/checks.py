@@ -291,6 +291,10 @@ def _runtime_events(facts: Facts) -> Check:
     if option.on is None:
         return Check("runtime-events", Status.UNKNOWN, title, clean(option.source))
     evidence = clean(f"{OPTION} is {'on' if option.on else 'off'}: {option.source}")
+    if option.on and config.unread:
+        late = clean(f"{evidence}; {config.unread} was changed after CRI-O's start")
+        remedy = "restart crio before the kubelet: `pleg-tui switch evented` does both"
+        return Check("runtime-events", Status.WARN, title, late, remedy, "crio.8.md")
     if option.on:
         return Check("runtime-events", Status.PASS, title, evidence)
     # `switch evented` turns it on: what is in the way is only a flag, which is above every file.

@@ -257,6 +257,11 @@ def _runtime_restart(on: bool, crio_changed: bool, facts: Facts) -> Iterator[Res
     unit = (process.unit if process else None) or default
     if crio_changed:
         yield Restart(unit, "reads enable_pod_events only when it starts", False)
+    elif on and known.name == "cri-o" and facts.runtime_config.unread:
+        why = (
+            f"has not read {clean(facts.runtime_config.unread)}, which was changed after its start"
+        )
+        yield Restart(unit, why, False)
     elif on and known.name == "containerd" and _is_1_7(known.version):
         why = "containerd 1.7 would give the kubelet up to 1000 stale events; this empties them"
         yield Restart(unit, why, False)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
 from pleg_tui.node import runtime_process
+from pleg_tui.node.kubelet.process import started_at
 
 CRIO_CONFIG = "/etc/crio/crio.conf"
 CRIO_DROP_INS = "/etc/crio/crio.conf.d"
@@ -49,6 +50,8 @@ class RuntimeFile:
     remedy: str = ""
     sets: bool | None = None
     """What it sets `enable_pod_events` to; None: it does not."""
+    changed_at: float = 0.0
+    """Seconds since the epoch; 0: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class RuntimeProcess:
     """ENABLE_POD_EVENTS and nothing else of it."""
     in_pod: bool = False
     """It runs in a container, as Docker in Docker does."""
+    started_at: float | None = None
+    """Seconds since the epoch; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ class RuntimeConfig:
     """Where a drop-in of CRI-O's belongs; None for other runtimes."""
     flag: Setting = Setting(None, "no flag")
     """What its command line or environment says, which is above every file."""
+    unread: str = ""
+    """A file that sets the option and was changed after the runtime's start; empty: none."""
 
 
 def read_runtime_config(
@@ -108,7 +115,18 @@ def read_crio(root: str, process: RuntimeProcess | None, why: str = "") -> Runti
     files = [_read(root, main)] if os.path.lexists(under(root, main)) else []
     files += [_read(root, path) for path in _drop_ins(root, folder)]
     flag = _flag(process)
-    return RuntimeConfig(process, why, _decide(files, flag), tuple(files), folder, flag)
+    decided = _decide(files, flag)
+    unread = "" if flag.on is not None else _unread(files, process)
+    return RuntimeConfig(process, why, decided, tuple(files), folder, flag, unread)
+
+
+def _unread(files: Sequence[RuntimeFile], process: RuntimeProcess | None) -> str:
+    """The file that the process cannot have read: CRI-O takes the option only when it starts."""
+    if process is None or process.started_at is None:
+        return ""
+    # The kernel tells the time of boot, and so a process's start, in whole seconds.
+    late = (f.path for f in files if f.sets is not None and f.changed_at > process.started_at + 2)
+    return next(late, "")
 
 
 def find_runtime(
@@ -122,7 +140,7 @@ def find_runtime(
         name: what the runtime called itself, where that is known.
         socket: the socket as seen from here; empty: it is not looked at.
     """
-    found = list(_processes(under(root, "/proc")))
+    found = list(_processes(root))
     if socket:
         peers = runtime_process.find_runtime(socket, root, name).pids
         if peers and (mine := [process for process in found if process.pid in peers]):
@@ -191,7 +209,8 @@ def _read(root: str, path: str) -> RuntimeFile:
     try:
         fd = os.open(under(root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
                 return RuntimeFile(path, "it is not a file", "remove it")
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
@@ -200,7 +219,7 @@ def _read(root: str, path: str) -> RuntimeFile:
     if len(data) > _MAX_BYTES:
         return RuntimeFile(path, "it is larger than 1 MiB, which no such file is", "look at it")
     judged = judge_toml(data)
-    return RuntimeFile(path, judged.error, judged.remedy, judged.sets)
+    return RuntimeFile(path, judged.error, judged.remedy, judged.sets, status.st_mtime)
 
 
 def _drop_ins(root: str, folder: str) -> list[str]:
@@ -276,7 +295,8 @@ def _argument(command: Sequence[str], names: tuple[str, ...]) -> str:
     return value
 
 
-def _processes(proc: str) -> Iterator[RuntimeProcess]:
+def _processes(root: str) -> Iterator[RuntimeProcess]:
+    proc = under(root, "/proc")
     try:
         names = os.listdir(proc)  # noqa: PTH208
     except OSError:
@@ -307,6 +327,7 @@ def _processes(proc: str) -> Iterator[RuntimeProcess]:
             unit,
             environment,
             plain and bool(_IN_POD.search(groups)),
+            started_at(root, int(name)),
         )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pleg_tui.migrate import edits
+from pleg_tui.migrate.checks import check
 from pleg_tui.migrate.hands import SystemHands
-from pleg_tui.migrate.plan import Refused, diff, expected, plan
+from pleg_tui.migrate.plan import Plan, Refused, diff, expected, plan
 from pleg_tui.node.kubelet.distribution import find_home
 from pleg_tui.node.kubelet.flags import parse_flags
 from pleg_tui.node.kubelet.process import KubeletProcess
 from pleg_tui.node.kubelet.types import Mode
+from pleg_tui.node.runtime_config import read_crio
 from tests.migrate.nodes import Node, crio, eks, k3s, kubeadm
 
 CONFIG = "/var/lib/kubelet/config.yaml"
@@ -148,3 +151,18 @@ def test_secrets_beside_the_gate_are_not_shown(tmp_path: Path) -> None:
     assert "s3cret" not in "\n".join(diff(change))
     assert change.after
     assert b"s3cret" in change.after.data
+
+
+def test_a_crio_that_has_not_read_its_option_yet_is_restarted(tmp_path: Path) -> None:
+    node = crio(tmp_path, option="[crio.runtime]\nenable_pod_events = true\n")
+    facts = node.facts()
+    assert facts.runtime_config.process
+    written = (tmp_path / "etc/crio/crio.conf.d/10-crio.conf").stat().st_mtime
+    for started, units in ((written - 60, ["crio", "kubelet"]), (written + 60, ["kubelet"])):
+        process = replace(facts.runtime_config.process, started_at=started)
+        now = replace(facts, runtime_config=read_crio(str(tmp_path), process))
+        made = plan("evented", now, node.files)
+        assert isinstance(made, Plan)
+        assert [one.unit for one in made.restarts] == units
+        (line,) = (one for one in check(now) if one.id == "runtime-events")
+        assert ("after CRI-O's start" in line.evidence) is (len(units) == 2)
