@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -74,6 +77,33 @@ def test_leaving_ends_the_lanes(terminal: Terminal, key: str) -> None:
     terminal.press(key)
     terminal.wait_for_shell()
     wait_gone(terminal)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("how", ["q", "SIGTERM", "SIGHUP"])
+def test_what_was_measured_is_kept_however_it_ends(
+    terminal: Terminal, tmp_path: Path, how: str
+) -> None:
+    terminal.press(f"{PROGRAM} demo --pods 3\n")
+    terminal.wait_for("1 Live   2 Compare", 60)
+    terminal.press("2")
+    terminal.wait_for("GetContainerEvents", 60)
+    terminal.press("jh\r")  # blocks of 5 s
+    terminal.wait_for("block 2 of", 60)
+    time.sleep(1.5)  # a report is made once a second
+    if how == "q":
+        terminal.press("q")
+        terminal.wait_for("A comparison is running")
+        terminal.press("2")
+    else:
+        (pid,) = (p for p in children_of(terminal.pid) if "demo" in command_line(p))
+        os.kill(pid, getattr(signal, how))
+    terminal.wait_for("is saved in", 20)
+    wait_gone(terminal)
+    (saved,) = (tmp_path / "pleg-tui" / "reports").iterdir()
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert len(json.loads(saved.read_text())["measured"]) >= 1
+    assert saved.name in re.sub(r"\s+", "", terminal.text)
 
 
 @pytest.mark.timeout(240)

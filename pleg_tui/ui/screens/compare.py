@@ -6,8 +6,9 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -34,6 +35,9 @@ from pleg_tui.ui.screens.mode import ModeScreen
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.choices import ChoiceList
 from pleg_tui.ui.widgets.sheet import SheetPane
+
+if TYPE_CHECKING:
+    from pleg_tui.ui.app import PlegTui
 
 NAME = "compare"
 _SETTLED_S = 0.8
@@ -93,7 +97,7 @@ class Compare(ModeScreen):
 
     def on_mount(self) -> None:
         """Ask the runtime what can be measured here."""
-        self.tui.closers.append(self._close)
+        self.tui.closers.append(partial(self._close, self.tui))
         self.tui.leaving.append(self._may_leave)
         self.tui.hearers.append(lambda delta: self.comparing.hear(delta.events))
         self._show(setup=True)
@@ -283,7 +287,7 @@ class Compare(ModeScreen):
         if report is None:
             return
         try:
-            path = await off_loop(lambda: self._write(report))
+            path = await off_loop(partial(_write, report, self.tui.now()))
         except SaveError as error:
             self.say(str(error), "warn")
         else:
@@ -293,19 +297,6 @@ class Compare(ModeScreen):
             if folder.startswith(home + "/"):
                 folder = f"~{folder.removeprefix(home)}"
             self.say(clean(f"saved {path.name} in {folder}"), "good")
-
-    def _write(self, report: Report) -> Path:
-        """Save a report under the state folder; blocking.
-
-        Raises:
-            SaveError: it cannot be.
-        """
-        from pleg_tui.compare.report import to_json
-        from pleg_tui.ui.saving import save_text
-
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(self.tui.now() / 1e9))
-        text = json.dumps(to_json(report), indent=2)
-        return save_text(f"compare-{stamp}.json", text.splitlines(), folder="reports")
 
     # -- the end of the program
 
@@ -330,8 +321,11 @@ class Compare(ModeScreen):
         self.app.push_screen(MenuScreen("A comparison is running", choices, "stay"), answered)
         return False
 
-    async def _close(self) -> None:
-        """End the lanes, and save what nobody has saved: it took the admin minutes."""
+    async def _close(self, tui: PlegTui) -> None:
+        """End the lanes, and save what nobody has saved: it took the admin minutes.
+
+        The app has ended by then, and must be named: a screen does not find it any more.
+        """
         from pleg_tui.ui.saving import SaveError
 
         closing = asyncio.ensure_future(self.comparing.close())
@@ -340,12 +334,12 @@ class Compare(ModeScreen):
         report = None if self.comparing.drop else self.comparing.unsaved
         if report is not None:
             try:
-                path = self._write(report)
+                path = _write(report, tui.now())
             except SaveError as error:
-                self.tui.parting.append(f"the comparison's report is {clean(str(error))}")
+                tui.parting.append(f"the comparison's report is {clean(str(error))}")
             else:
                 self.comparing.kept(report)
-                self.tui.parting.append(
+                tui.parting.append(
                     f"the comparison's report ({len(report.measured)} blocks) is saved in "
                     f"{clean(str(path))}"
                 )
@@ -372,3 +366,17 @@ class Compare(ModeScreen):
         if choice.field == "period_s":  # what the polling lane does is told with it
             self._ask(_SETTLED_S)
         self._draw()
+
+
+def _write(report: Report, now_ns: int) -> Path:
+    """Save a report under the state folder; blocking.
+
+    Raises:
+        SaveError: it cannot be.
+    """
+    from pleg_tui.compare.report import to_json
+    from pleg_tui.ui.saving import save_text
+
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now_ns / 1e9))
+    text = json.dumps(to_json(report), indent=2)
+    return save_text(f"compare-{stamp}.json", text.splitlines(), folder="reports")
