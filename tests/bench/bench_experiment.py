@@ -13,7 +13,7 @@ from tests.bench.screen import environment
 
 def measure(setting: Setting) -> Report:
     """One experiment on a simulated runtime."""
-    seconds = 30 if setting.quick else 45
+    seconds = 36 if setting.quick else 45
     command = [
         sys.executable, "-P", "-m", "pleg_tui", "compare", "--demo", "--pods", "100",
         "--duration", str(seconds), "--block", "3", "-o", "json",
