@@ -34,7 +34,7 @@ def measure(setting: Setting) -> Report:
     )  # fmt: skip
     for name, lane in told.get("lanes", {}).items():
         if lane and lane.get("client_cpu_ms_per_s") is not None:
-            report.add(f"of that, the client of {name} while it is on", "ms/s",
+            report.add(f"beside it, the client of {name} while it is on", "ms/s",
                        [lane["client_cpu_ms_per_s"]])  # fmt: skip
     return report
 
