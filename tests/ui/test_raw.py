@@ -177,7 +177,14 @@ def test_no_depth_nor_wrapping_uncovers_a_value(
 
 
 def test_what_holds_no_values_stays_as_it_is() -> None:
-    for data in ({"environmental": ["a=b"], "x": "[env] a=b"}, {"env": []}, "env", [], None):
+    pieces: tuple[Any, ...] = (
+        {"environmental": ["a=b"], "x": "[env] a=b"},
+        {"env": []},
+        "env",
+        [],
+        None,
+    )
+    for data in pieces:
         assert masked(data) is data
 
 
