@@ -56,11 +56,9 @@ def open_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def run(
-    *arguments: str, umask: int = 0o022, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pleg_tui", *arguments], umask=umask, capture_output=True, text=True,
+        [sys.executable, "-m", "pleg_tui", *arguments], capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, timeout=120, check=False,
     )  # fmt: skip
 
