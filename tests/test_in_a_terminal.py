@@ -64,8 +64,9 @@ def test_the_demo_shows_pods_says_simulated_and_leaves_nothing_behind(terminal: 
     )
     assert "live" in screen
     assert "$ " not in screen, "the shell's lines are on the other screen"
+    terminal.wait_for("PLEG polling", 60)
     processes = ours(terminal)
-    assert len(processes) == 3, "the screen, its collector and the simulator"
+    assert len(processes) == 5, "the screen, its collector; the simulated node, runtime and kubelet"
     terminal.press("q")
     assert end_code(terminal) == 0
     assert_gone(processes)

@@ -82,7 +82,7 @@ def run_lines(run: Run, now: float, width: int, glyphs: Glyphs, key: str = "esc"
 def _steps(run: Run, now: float, room: int, glyphs: Glyphs) -> list[Line]:
     told = [text for _, text in run.told]
     lines: list[Line] = []
-    failed = run.result in ("failed", "refused", "broken")
+    failed = run.result in ("refused", "broken")  # "failed" ends with what was put back
     pending = list(run.steps)
     for index, (at, text) in enumerate(run.told):
         if text in pending:

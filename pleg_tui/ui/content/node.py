@@ -261,14 +261,14 @@ def _runtime(view: NodeView, room: int) -> list[Line]:
     lines += wrap_words(tidy(view.runtime or "not known yet"), room, "", "version  ")
     if last is not None:
         lines += wrap_words(tidy(last.who[1] or last.why[1]), room, "", "daemon   ")
-        lines += wrap_words(tidy(last.who[2] or last.why[2]), room, "", "shims    ")
+        lines += wrap_words(tidy(last.why[2] or last.who[2]), room, "", "shims    ")
     if view.facts is not None:
         endpoint = view.facts.runtime_endpoint
-        told = endpoint.value or f"unknown: {endpoint.source}"
+        told = f"uses {endpoint.value}" if endpoint.value else f"unknown: {endpoint.source}"
         lines += wrap_words(tidy(f"{told} ({endpoint.source})" if endpoint.value else told),
-                            room, "", "kubelet's")  # fmt: skip
+                            room, "", "kubelet  ")  # fmt: skip
     if view.source:
-        lines += wrap_words(tidy(view.source), room, "", "live from")
+        lines += wrap_words(tidy(view.source), room, "", "events   ")
     return lines
 
 

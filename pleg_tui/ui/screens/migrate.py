@@ -68,6 +68,7 @@ class Migrate(ModeScreen):
         self._told = False
         self._asking = ""
         self._answer_height = 0
+        self._opened = False
 
     @property
     def work(self) -> Migrating | None:
@@ -95,6 +96,7 @@ class Migrate(ModeScreen):
             self.tui.closers.insert(0, self.tui.switching.close)
         elif self.tui.switching is not None:
             self.tui.switching.listen(self._changed)
+        self._open_worst()
         self._turn_to(_CHECKS)
         if self.work is not None and self.work.seen is None:
             self.run_worker(self.work.look(), exit_on_error=False)
@@ -208,11 +210,20 @@ class Migrate(ModeScreen):
             self._told = True
             self.call_later(self._follow)
 
+    def _open_worst(self) -> None:
+        """Before the cursor was moved the first check that fails is the one to read."""
+        seen = self.work.seen if self.work is not None else None
+        if seen is not None and not self._opened:
+            self._opened = True
+            failed = (i for i, one in enumerate(seen.checks) if one.status.value == "fail")
+            self.query_one("#checks", CheckList).chosen = next(failed, 0)
+
     def _follow(self) -> None:
         self._told = False
         work = self.work
         if work is None or not self.is_mounted:
             return
+        self._open_worst()
         if self.page == _PLAN and work.plan is None:
             self._turn_to(_RUN if work.running else _CHECKS)
         state = (work.running, work.seen is not None and work.seen.record, work.looking, self.page)
