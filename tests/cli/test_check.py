@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pleg_tui.cli import check, node_facts
+from pleg_tui.cli import check
 from pleg_tui.cli.node_facts import Site
+from pleg_tui.migrate import machine
 from pleg_tui.migrate.facts import Facts, Machine, RuntimeSeen
 from pleg_tui.node.kubelet.types import (
     Change,
@@ -176,7 +177,7 @@ def test_wrong_usage_is_one_sentence(run: Run, arguments: tuple[str, ...], says:
 
 def test_no_node_at_all(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty root: nothing is known, nothing is guessed, nothing falls over."""
-    monkeypatch.setattr(node_facts, "systemd_runs", lambda root: False)
+    monkeypatch.setattr(machine, "systemd_runs", lambda root: False)
     ended = run("check", "--root", str(tmp_path), "-o", "json")
     assert ended.code == 3
     told = json.loads(ended.out)
