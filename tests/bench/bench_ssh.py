@@ -38,10 +38,10 @@ def measure(setting: Setting) -> Report:
         screens: dict[str, Screen] = {}
         for theme in THEMES:
             for state, simulator in (("idle", still), ("10 changes/s", busy)):
-                for rate, fps in (("2 repaints/s, as over SSH", "2"), ("4 repaints/s", "4")):
+                for pace, fps in (("2 repaints/s, as over SSH", "2"), ("4 repaints/s", "4")):
                     if theme != THEMES[0] and fps == "4":
                         continue
-                    name = f"{state}, theme {theme}, {rate}"
+                    name = f"{state}, theme {theme}, {pace}"
                     options = ("--theme", theme, "--fps", fps)
                     screens[name] = stack.enter_context(
                         dashboard(simulator.endpoint, COLUMNS, LINES, *options)

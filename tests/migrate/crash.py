@@ -120,4 +120,4 @@ def _arm(step: int) -> None:
 
     for name in _CALLS:
         setattr(os, name, wrap(name, getattr(os, name)))
-    subprocess.Popen = wrap("run", subprocess.Popen)
+    subprocess.Popen = wrap("run", subprocess.Popen)  # type: ignore[assignment, misc]

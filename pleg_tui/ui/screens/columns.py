@@ -68,16 +68,16 @@ class ColumnMenu(LineList):
     def __init__(self, chosen: Chosen, width: int, measured: bool) -> None:
         super().__init__(id="columns")
         self._width = width
-        self._measured = measured
+        self._usage_shown = measured
         self.put(chosen)
 
     def put(self, chosen: Chosen) -> None:
         """Show this choice."""
-        names = usual(self._width, self._measured) if chosen is None else chosen
+        names = usual(self._width, self._usage_shown) if chosen is None else chosen
         self.shown = [name for name in dict.fromkeys(names) if name in _TITLES]
         self.names = self.shown + [name for name in _TITLES if name not in self.shown]
         self._there = {
-            column.name for column in layout(self._width, chosen, self._measured).columns
+            column.name for column in layout(self._width, chosen, self._usage_shown).columns
         }
         self.count = len(self.names)
 
@@ -118,7 +118,7 @@ class ColumnsScreen(PlegModal[Chosen]):
         self, chosen: Chosen, width: int, measured: bool, changed: Callable[[Chosen], None]
     ) -> None:
         super().__init__()
-        self._measured = measured
+        self._usage_shown = measured
         self._chosen = chosen
         self._width = width
         self._changed = changed
@@ -128,7 +128,7 @@ class ColumnsScreen(PlegModal[Chosen]):
         box = Vertical(id="columns-box")
         box.border_title = "Columns"
         with box:
-            yield ColumnMenu(self._chosen, self._width, self._measured)
+            yield ColumnMenu(self._chosen, self._width, self._usage_shown)
             yield KeyBar(("columns.toggle", "columns.left", "columns.right", "columns.usual",
                           "columns.done"))  # fmt: skip
 

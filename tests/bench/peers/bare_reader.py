@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -24,7 +25,7 @@ from pleg_tui.cri import methods
 async def main() -> None:
     """Read them."""
     endpoint, events = sys.argv[1], int(sys.argv[2])
-    channel = grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
+    channel: Any = grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
     call = channel.unary_stream(methods.GET_CONTAINER_EVENTS)(b"", timeout=300)
     await call.wait_for_connection()
     print("ready", flush=True)

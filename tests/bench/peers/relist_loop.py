@@ -9,6 +9,7 @@ the number of containers; so it is cheaper than `watch`, which starts a program 
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
@@ -28,7 +29,7 @@ def main() -> None:
     ]
     channel = grpc.insecure_channel(endpoint, options=options)
 
-    def call(name, request, answer):  # type: ignore[no-untyped-def]
+    def call(name: str, request: Any, answer: Any) -> Any:
         stub = channel.unary_unary(
             _SERVICE + name,
             request_serializer=lambda message: message.SerializeToString(),

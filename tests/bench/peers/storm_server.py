@@ -40,12 +40,12 @@ def sandbox(number: int, now: int) -> cri.PodSandboxStatus:
     }
     meta = cri.PodSandboxMetadata(name=name, uid=f"uid-{number:04}", namespace="shop", attempt=0)
     return cri.PodSandboxStatus(
-        id=f"{number:064x}", metadata=meta, state=0, created_at=now, labels=labels,
+        id=f"{number:064x}", metadata=meta, state=cri.SANDBOX_READY, created_at=now, labels=labels,
         annotations={"kubernetes.io/config.source": "api"},
     )  # fmt: skip
 
 
-def container(number: int, life: int, state: int, now: int) -> cri.ContainerStatus:
+def container(number: int, life: int, state: Any, now: int) -> cri.ContainerStatus:
     """One life of a pod's container."""
     labels = {
         "io.kubernetes.container.name": "app",
@@ -83,7 +83,8 @@ class Storm:
         life = first_life
         while len(self.events) < events:
             for number in range(PODS):
-                for kind, state in ((0, 0), (1, 1), (2, 2)):
+                steps: Any = ((0, 0), (1, 1), (2, 2))
+                for kind, state in steps:
                     one = container(number, life, state, now)
                     last[number] = one
                     event = cri.ContainerEventResponse(
@@ -93,7 +94,9 @@ class Storm:
                     )  # fmt: skip
                     self.events.append(event.SerializeToString())
                 deleted = cri.ContainerEventResponse(
-                    container_id=last[number].id, container_event_type=3, created_at=now + len(
+                    container_id=last[number].id,
+                    container_event_type=cri.CONTAINER_DELETED_EVENT,
+                    created_at=now + len(
                         self.events) * 1000, pod_sandbox_status=self.sandboxes[number],
                 )  # fmt: skip
                 if len(self.events) < events - 4 * PODS:  # the last lives stay, ended
