@@ -70,6 +70,10 @@ def phase_parts(health: Health, glyphs: Glyphs) -> Line:
     return (Part(f"{glyphs.waiting} starting", "busy-bold"),)
 
 
+_KEPT_FREE = 32
+"""Cells that the modes leave to the node's name, the runtime and this program's own figures."""
+
+
 def modes_parts(modes: tuple[tuple[str, str, bool], ...], *, keys: bool = False) -> Line:
     """The modes with their keys; the one that is looked at stands out.
 
@@ -103,8 +107,9 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     if facts.message is not None:
         left.append(Item((Part(tidy(facts.message.text), facts.message.style),)))
     if facts.modes:
-        # Where there is not the room for all titles, the keys alone still say that there are more.
-        room = width - sum(_width(item) + 2 for item in left)
+        # Where titles would push out what runs here and what it costs, the keys alone say that
+        # there are more modes.
+        room = width - sum(_width(item) + 2 for item in left) - _KEPT_FREE
         modes = Item(modes_parts(facts.modes), 1)
         if _width(modes) > room:
             modes = Item(modes_parts(facts.modes, keys=True), 1)
