@@ -299,7 +299,7 @@ async def test_a_feed_that_nobody_reads_is_bounded_and_right_again() -> None:
             asyncio.get_running_loop().remove_reader(feed._process.frames_fd)
             pid = feed.health.collector_pid
             assert pid is not None
-            for _ in range(45):
+            for _ in range(80):
                 await simulator.step(1000)
                 await asyncio.sleep(0.05)
             assert psutil.Process(pid).memory_info().rss < 160 << 20
