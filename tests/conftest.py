@@ -24,6 +24,11 @@ LARGEST = "200x50"
 """The grids at 80x24 and 120x40 are looked at every day."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here and not in tests/ui: options count only where pytest begins to look."""
+    parser.addoption("--update-grids", action="store_true", help="write tests/ui/grids anew")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark them."""
     for item in items:

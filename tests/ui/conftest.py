@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -141,8 +142,7 @@ def opened() -> Opener:
     return opener
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-grids", action="store_true", help="write tests/ui/grids anew")
+MODES_APART = ("migrate-", "node-figures", "node-unknown")
 
 
 @pytest.fixture
@@ -153,6 +153,10 @@ def same_grid(request: pytest.FixtureRequest) -> Callable[[Stage, str], None]:
     def compare(stage: Stage, name: str) -> None:
         path = GRIDS / f"{name}.txt"
         text = stage.text() + "\n"
+        if name.startswith(MODES_APART):
+            # How many beats these waited depends on the machine, and so does what it cost by then.
+            first, rest = text.split("\n", 1)
+            text = re.sub(r" {2,}(lag|events|cpu|mem) .*", "", first) + "\n" + rest
         if update:
             GRIDS.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
