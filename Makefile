@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 ARGS ?=
+# Some tests wait more than they work, so one worker more than processors.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: help demo test test-slow test-node test-node-full node lint types proto bench fuzz soak screenshots wheel clean
 
@@ -32,10 +34,10 @@ demo: $(RUN)
 	@$(BIN)/pleg-tui demo $(ARGS)
 
 test: $(DEV)
-	$(BIN)/python -m pytest -q -n auto -m "not node and not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not node and not slow" $(ARGS)
 
 test-slow: $(DEV)
-	$(BIN)/python -m pytest -q -n auto -m "slow and not node" $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "slow and not node" $(ARGS)
 
 test-node: $(DEV)
 	$(BIN)/python -m pytest -q -m node tests/node $(ARGS)
