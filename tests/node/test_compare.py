@@ -50,7 +50,7 @@ async def churning(runtime: RealContainerd, stop: threading.Event, truth: Truth)
 async def test_what_polling_missed_is_exactly_what_was_done_between_its_relists(
     containerd2: RealContainerd,
 ) -> None:
-    plan = Plan(duration_s=48.0, block_s=4.0, warmup_s=1.0, period_s=1.0, seed=7)
+    plan = Plan(duration_s=84.0, block_s=7.0, warmup_s=1.0, period_s=1.0, seed=7)
     experiment = await prepare(Settings(containerd2.endpoint), plan)
     stop, truth = threading.Event(), Truth()
     worker = asyncio.create_task(churning(containerd2, stop, truth))
