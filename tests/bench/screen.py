@@ -34,7 +34,7 @@ def environment(**more: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("TEXTUAL", "NO_COLOR", "SSH_", "PLEG_TUI", "PYTHONPATH"))
+        if not name.startswith(("TEXTUAL", "NO_COLOR", "SSH_", "PLEG_TUI", "PYTHON"))
     }
     terminal = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT)}
     return kept | terminal | {"XDG_STATE_HOME": _state_home()} | more

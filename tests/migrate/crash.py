@@ -7,6 +7,7 @@ written half.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -21,6 +22,8 @@ from pleg_tui.migrate.plan import Restart
 from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions, Mode
 from tests.migrate.nodes import Node, crio
 
+_MOST_S = 60
+"""So long may the work take until it is killed or done; then it is ended."""
 CONFIG = "/var/lib/kubelet/config.yaml"
 _CALLS = ("open", "write", "fsync", "rename", "unlink", "mkdir", "rmdir", "fchmod", "fchown",
           "setxattr")  # fmt: skip
@@ -85,6 +88,10 @@ def killed_at(step: int, work: Callable[[], Any]) -> bool:
     """
     child = os.fork()
     if child == 0:
+        # What the tests before this one left is not finalized here: its threads are the parent's.
+        gc.disable()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_MOST_S)
         code = 1
         try:
             _arm(step)
@@ -94,7 +101,7 @@ def killed_at(step: int, work: Callable[[], Any]) -> bool:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert os.WTERMSIG(status) == signal.SIGKILL, "it did not end by itself"
         return True
     assert os.WEXITSTATUS(status) == 0, "the work failed"
     return False
