@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pleg_tui.cli.errors import UsageError
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
-from pleg_tui.node.kubelet.types import KubeletOptions
+from pleg_tui.node.kubelet.options import KubeletOptions
 
 if TYPE_CHECKING:
     from pleg_tui.sim.node import SimulatedNode

@@ -23,8 +23,9 @@ from pleg_tui.migrate.facts import Facts, PodsSeen, RuntimeSeen, pods_seen, runt
 from pleg_tui.migrate.files import NodeFiles
 from pleg_tui.migrate.journal import Journal, JournalError, unfinished
 from pleg_tui.migrate.machine import read_machine, with_writable
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.read import read_kubelet
-from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions
+from pleg_tui.node.kubelet.types import KubeletFacts
 from pleg_tui.node.runtime_config import read_runtime_config
 
 _PATIENCE_S = 1.0

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 from pleg_tui.compare.types import KubeletBeside
 from pleg_tui.cri.sockets import under
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.process import find_kubelet
 from pleg_tui.node.kubelet.read import read_kubelet
-from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions
+from pleg_tui.node.kubelet.types import KubeletFacts
 
 TIMEOUT_S = 2.0
 

@@ -15,7 +15,7 @@ from pleg_tui.compare.meters import Meters
 from pleg_tui.compare.types import Lane, NotMeasurable, Plan
 from pleg_tui.cri.traits import NAMES, Traits, traits
 from pleg_tui.feed.types import Settings
-from pleg_tui.node.kubelet.types import KubeletOptions
+from pleg_tui.node.kubelet.options import KubeletOptions
 
 LONGEST_BLOCK_S = 60.0
 """A CRI event stream of ours lives no longer: the server lets go of it after that."""

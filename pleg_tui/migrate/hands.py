@@ -16,9 +16,10 @@ from typing import Protocol
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
 from pleg_tui.migrate.plan import Restart
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.process import find_kubelet, start_ticks
 from pleg_tui.node.kubelet.read import read_kubelet
-from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions, Mode
+from pleg_tui.node.kubelet.types import KubeletFacts, Mode
 from pleg_tui.node.runtime_config import find_runtime
 
 UNIT = "{unit}"

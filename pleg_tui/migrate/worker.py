@@ -23,8 +23,9 @@ from pleg_tui.migrate.journal import Journal
 from pleg_tui.migrate.measure import Usage, measure
 from pleg_tui.migrate.plan import Plan
 from pleg_tui.migrate.rollback import RollbackRefused, UndoFailed, rollback
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.process import find_kubelet
-from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions, Mode
+from pleg_tui.node.kubelet.types import KubeletFacts, Mode
 from pleg_tui.node.runtime_config import find_runtime
 
 

@@ -19,14 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
-from pleg_tui.node.kubelet.types import (
-    Change,
-    ChangeKind,
-    KubeletFacts,
-    KubeletOptions,
-    Look,
-    Mode,
-)
+from pleg_tui.node.kubelet.options import KubeletOptions
+from pleg_tui.node.kubelet.types import Change, ChangeKind, KubeletFacts, Look, Mode
 from pleg_tui.ui.content.pleg import HALF_DONE, RUNTIME_RESTARTED, Told, banner_worthy
 from pleg_tui.ui.off_loop import off_loop
 from pleg_tui.ui.site import Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pleg_tui.node.kubelet.types import KubeletOptions
+from pleg_tui.node.kubelet.options import KubeletOptions
 
 
 @dataclass(slots=True)

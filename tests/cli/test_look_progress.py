@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pleg_tui.cli import node_facts
-from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions
+from pleg_tui.node.kubelet.options import KubeletOptions
+from pleg_tui.node.kubelet.types import KubeletFacts
 from tests.migrate.nodes import kubeadm
 
 

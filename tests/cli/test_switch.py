@@ -15,7 +15,8 @@ from pleg_tui.migrate.apply import apply
 from pleg_tui.migrate.facts import Facts, Machine
 from pleg_tui.migrate.hands import Patience, SystemHands
 from pleg_tui.migrate.journal import Journal, unfinished
-from pleg_tui.node.kubelet.types import KubeletOptions, Mode
+from pleg_tui.node.kubelet.options import KubeletOptions
+from pleg_tui.node.kubelet.types import Mode
 from pleg_tui.node.runtime_config import Setting
 from pleg_tui.sim.node import SimulatedNode
 from pleg_tui.sim.node_options import Fault, Layout, NodeOptions

@@ -19,7 +19,8 @@ from pleg_tui.migrate.edits import gate_in
 from pleg_tui.migrate.hands import Patience, SystemHands
 from pleg_tui.migrate.journal import Journal
 from pleg_tui.migrate.plan import Restart
-from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions, Mode
+from pleg_tui.node.kubelet.options import KubeletOptions
+from pleg_tui.node.kubelet.types import KubeletFacts, Mode
 from tests.migrate.nodes import Node, crio
 
 _MOST_S = 60

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.process import find_kubelet
 from pleg_tui.node.kubelet.read import read_kubelet
-from pleg_tui.node.kubelet.types import KubeletFacts, KubeletOptions, Mode
+from pleg_tui.node.kubelet.types import KubeletFacts, Mode
 from tests.node_room.kubelets import (
     BOOTED,
     DATA,

@@ -12,8 +12,8 @@ import pytest
 
 from pleg_tui.node.kubelet.fetch import Access, FetchError, certificates, fetch
 from pleg_tui.node.kubelet.node_object import read_node
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.server import KubeletServer
-from pleg_tui.node.kubelet.types import KubeletOptions
 from tests.node_room.kubelets import Node, Server, configz, page
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pleg_tui.node.kubelet import watch as watching
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.read import read_kubelet
-from pleg_tui.node.kubelet.types import ChangeKind, KubeletOptions, Look, Mode
+from pleg_tui.node.kubelet.types import ChangeKind, Look, Mode
 from pleg_tui.node.kubelet.watch import KubeletWatch
 from tests.node_room.kubelets import PID, STARTED, Node, Server, klog, page, start_lines
 

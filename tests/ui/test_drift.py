@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from pleg_tui.migrate.journal import Entry, Journal
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.types import (
     Change,
     ChangeKind,
     Evidence,
     KubeletFacts,
-    KubeletOptions,
     Look,
     Mode,
     Weight,

@@ -13,19 +13,11 @@ from pleg_tui.node.kubelet.flags import Flags
 from pleg_tui.node.kubelet.gates import NAME, Settings, parse_release, resolve
 from pleg_tui.node.kubelet.log_lines import LogFacts
 from pleg_tui.node.kubelet.metrics import Sample
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.process import KubeletProcess
 from pleg_tui.node.kubelet.runtime_metrics import RuntimeSample
 from pleg_tui.node.kubelet.server import Configz, KubeletServer
-from pleg_tui.node.kubelet.types import (
-    Evidence,
-    Fact,
-    Figure,
-    Gate,
-    KubeletOptions,
-    Mode,
-    PlegFigures,
-    Weight,
-)
+from pleg_tui.node.kubelet.types import Evidence, Fact, Figure, Gate, Mode, PlegFigures, Weight
 
 _DEFAULT_ENDPOINT = "unix:///run/containerd/containerd.sock"
 _K3S_ENDPOINT = "unix:///run/k3s/containerd/containerd.sock"

@@ -43,6 +43,7 @@ from pleg_tui.node.kubelet.metrics import (
     same_process,
 )
 from pleg_tui.node.kubelet.node_object import read_node
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.process import (
     KubeletProcess,
     cpu_seconds,
@@ -63,7 +64,6 @@ from pleg_tui.node.kubelet.types import (
     Gate,
     Home,
     KubeletFacts,
-    KubeletOptions,
     Mode,
     NodeFacts,
     PlegFigures,

@@ -18,7 +18,8 @@ from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
 from pleg_tui.node.kubelet.fetch import Access, FetchError, fetch
 from pleg_tui.node.kubelet.files import Unreadable, read_file
-from pleg_tui.node.kubelet.types import Evidence, KubeletOptions, Weight
+from pleg_tui.node.kubelet.options import KubeletOptions
+from pleg_tui.node.kubelet.types import Evidence, Weight
 
 _PREFIXES = (
     "grpc_server_started_total",

@@ -16,7 +16,7 @@ from pleg_tui.node.kubelet.configz import parse_configz
 from pleg_tui.node.kubelet.fetch import Access, FetchError, certificates, fetch
 from pleg_tui.node.kubelet.files import Unreadable, read_file
 from pleg_tui.node.kubelet.metrics import NotMetrics, Sample, parse_metrics
-from pleg_tui.node.kubelet.types import KubeletOptions
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.yaml_text import NotData
 
 _OWN_CERTIFICATES = (

@@ -12,6 +12,7 @@ from pleg_tui.node.kubelet import mode as modes
 from pleg_tui.node.kubelet.log_lines import RETRIES, LogFacts
 from pleg_tui.node.kubelet.log_tail import LogTail
 from pleg_tui.node.kubelet.metrics import Sample, figures_of, judge_metrics, same_process
+from pleg_tui.node.kubelet.options import KubeletOptions
 from pleg_tui.node.kubelet.process import (
     KubeletProcess,
     cpu_seconds,
@@ -27,7 +28,6 @@ from pleg_tui.node.kubelet.types import (
     Fact,
     Figure,
     KubeletFacts,
-    KubeletOptions,
     Look,
     Mode,
     PlegFigures,
