@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
-from pleg_tui.cli import filters
+from pleg_tui.cli import groups
 from pleg_tui.cli.errors import UsageError
-from pleg_tui.cli.times import seconds
-from pleg_tui.feed.types import SourceChoice
-from pleg_tui.sim import node_options
-from pleg_tui.sim.flavours import FLAVOURS
-from pleg_tui.sim.options import SCENARIOS, add_arguments
-from pleg_tui.sim.options import Options as SimulatorOptions
-from pleg_tui.ui.options import THEMES
+from pleg_tui.cli.groups import count, span
 from pleg_tui.version import __version__
-
-_T = TypeVar("_T")
-
-SOURCES = tuple(choice.value for choice in SourceChoice if choice is not SourceChoice.NONE)
 
 _EXIT_CODES = """\
 exit codes: 0 good; 1 the answer is no, or a fault; 2 wrong usage, or the dashboard without a
@@ -112,10 +102,23 @@ restarts both. Prints one JSON line when it serves: where everything is.
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises instead of printing, and takes no abbreviations."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, fill: Callable[[Parser], None] | None = None, **settings: Any) -> None:
         settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         settings.setdefault("allow_abbrev", False)
         super().__init__(**settings)
+        self._fill = fill
+        """Puts its options in; None once they are."""
+
+    def parse_known_args(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse, with its options put in before."""
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            fill(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Wrong usage.
@@ -127,7 +130,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def build() -> Parser:
-    """The whole grammar. Every option is absent from the result unless it was given."""
+    """The whole grammar. Every option is absent from the result unless it was given.
+
+    A command's own options are put in once they are asked for: a start needs those of one.
+    """
     root = Parser(
         prog="pleg-tui",
         argument_default=argparse.SUPPRESS,
@@ -135,103 +141,135 @@ def build() -> Parser:
         epilog=_ROOT_EPILOG,
     )
     root.add_argument("--version", action="version", version=f"pleg-tui {__version__}")
-    _node(root)
-    _restarting(root)
-    _screen(root)
+    groups.node(root)
+    groups.restarting(root)
+    groups.screen(root)
     root.add_argument("-o", "--output", choices=("table", "json"), help=argparse.SUPPRESS)
-    _demo(root, shown=False)
+    groups.demo(root, shown=False)
     commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-
-    def command(name: str, help_: str, text: str = "") -> argparse.ArgumentParser:
-        sentence = help_[0].upper() + help_[1:]
-        return commands.add_parser(
+    for name, (help_, text, fill) in _COMMANDS.items():
+        commands.add_parser(
             name,
             help=help_,
-            description=text or f"{sentence}.",
+            description=text or f"{help_[0].upper()}{help_[1:]}.",
             epilog=_EXIT_CODES,
             argument_default=argparse.SUPPRESS,
+            fill=fill,
         )
+    return root
 
-    demo = command("demo", "the dashboard against a simulated runtime")
-    _runtime(demo, endpoint=False)
-    _screen(demo)
-    _simulator(demo)
 
-    pods = command("pods", "the node's pods, once", _PODS_TEXT)
-    _printed(pods)
+def _fill_demo(demo: Parser) -> None:
+    groups.runtime(demo, endpoint=False)
+    groups.screen(demo)
+    groups.simulator(demo)
+
+
+def _fill_pods(pods: Parser) -> None:
+    from pleg_tui.cli.filters import POD_STATES
+
+    groups.printed(pods)
     pods.add_argument("-a", "--all", action="store_true", help="every container, ended ones too")
-    _filters(pods, "a pod's name", filters.POD_STATES)
-    pods.add_argument("-n", "--last", type=_count, metavar="N", help="only the N newest")
+    groups.which_ones(pods, "a pod's name", POD_STATES)
+    pods.add_argument("-n", "--last", type=count, metavar="N", help="only the N newest")
     pods.add_argument("-l", "--latest", action="store_true", help="only the newest")
-    _runtime(pods)
-    _demo(pods)
+    groups.runtime(pods)
+    groups.demo(pods)
 
-    events = command("events", "what happens, a line each", _EVENTS_TEXT)
-    _printed(events)
+
+def _fill_events(events: Parser) -> None:
+    from pleg_tui.cli.filters import EVENT_STATES
+
+    groups.printed(events)
     events.add_argument(
         "-a", "--all", action="store_true", help="also what the runtime replays from before"
     )
-    _filters(events, "a pod's or container's name", filters.EVENT_STATES)
-    events.add_argument("-n", "--count", type=_count, metavar="N", help="end after N events")
-    events.add_argument("--duration", type=_span, metavar="S", help="end after 30s, 5m or 1h30m")
+    groups.which_ones(events, "a pod's or container's name", EVENT_STATES)
+    events.add_argument("-n", "--count", type=count, metavar="N", help="end after N events")
+    events.add_argument("--duration", type=span, metavar="S", help="end after 30s, 5m or 1h30m")
     events.add_argument("--wait", action="store_true", help="wait for a runtime that is not there")
     events.add_argument(
         "--relist-model",
         action="store_true",
         help="also what a relist once a second would have seen of it (modelled)",
     )
-    _runtime(events)
-    _demo(events)
+    groups.runtime(events)
+    groups.demo(events)
 
-    compare = command(
-        "compare", "what polling costs this node, and what events cost", _COMPARE_TEXT
-    )
-    _compare(compare)
-    _runtime(compare)
-    _demo(compare, seed=False)
 
-    check = command("check", "is this node on events, could it be, what is in the way", _CHECK_TEXT)
+def _fill_compare(compare: Parser) -> None:
+    groups.experiment(compare)
+    groups.runtime(compare)
+    groups.demo(compare, seed=False)
+
+
+def _fill_check(check: Parser) -> None:
     check.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
     check.add_argument("--watch", action="store_true", help="then a line for each change")
-    check.add_argument("--duration", type=_span, metavar="S", help="end --watch after 30s or 5m")
-    _node(check)
-    _demo(check)
+    check.add_argument("--duration", type=span, metavar="S", help="end --watch after 30s or 5m")
+    groups.node(check)
+    groups.demo(check)
 
-    switch = command("switch", "to events or back: the plan; --apply does it", _SWITCH_TEXT)
+
+def _fill_switch(switch: Parser) -> None:
     switch.add_argument("target", choices=("evented", "generic"))
     either = switch.add_mutually_exclusive_group()
     either.add_argument("--dry-run", action="store_true", help="only the plan; so if not given")
     either.add_argument("--apply", action="store_true", help="carry it out, after asking")
     switch.add_argument(
         "--measure",
-        type=_span,
+        type=span,
         metavar="S",
         help="CPU of kubelet and runtime before and after, so long each; 0: not [2m]",
     )
     switch.add_argument(
         "--accept-risks", action="store_true", help="go to events although static pods run here"
     )
-    _switching(switch)
-    _node(switch)
-    _demo(switch)
+    groups.switching(switch)
+    groups.node(switch)
+    groups.demo(switch)
 
-    rollback = command("rollback", "put back what the newest switch changed", _ROLLBACK_TEXT)
-    _switching(rollback)
-    _node(rollback)
 
-    config = command("config", "the settings: their file, what is in force, the keys", _CONFIG_TEXT)
+def _fill_rollback(rollback: Parser) -> None:
+    groups.switching(rollback)
+    groups.node(rollback)
+
+
+def _fill_config(config: Parser) -> None:
     config.add_argument("what", choices=("path", "show", "keys"))
     config.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
-    _settings(config)
-    _debug(config)
+    groups.settings_file(config)
+    groups.debug(config)
 
-    simulate = command(
-        "simulate", "a simulated runtime alone, or a whole node, in the foreground", _SIMULATE_TEXT
-    )
+
+def _fill_simulate(simulate: Parser) -> None:
+    from pleg_tui.sim import node_options
+    from pleg_tui.sim.options import add_arguments
+
     add_arguments(simulate)
     node_options.add_arguments(simulate)
-    _debug(simulate)
-    return root
+    groups.debug(simulate)
+
+
+_COMMANDS: dict[str, tuple[str, str, Callable[[Parser], None]]] = {
+    "demo": ("the dashboard against a simulated runtime", "", _fill_demo),
+    "pods": ("the node's pods, once", _PODS_TEXT, _fill_pods),
+    "events": ("what happens, a line each", _EVENTS_TEXT, _fill_events),
+    "compare": (
+        "what polling costs this node, and what events cost", _COMPARE_TEXT, _fill_compare,
+    ),
+    "check": (
+        "is this node on events, could it be, what is in the way", _CHECK_TEXT, _fill_check,
+    ),
+    "switch": ("to events or back: the plan; --apply does it", _SWITCH_TEXT, _fill_switch),
+    "rollback": ("put back what the newest switch changed", _ROLLBACK_TEXT, _fill_rollback),
+    "config": ("the settings: their file, what is in force, the keys", _CONFIG_TEXT, _fill_config),
+    "simulate": (
+        "a simulated runtime alone, or a whole node, in the foreground", _SIMULATE_TEXT,
+        _fill_simulate,
+    ),
+}  # fmt: skip
+"""By its name: what it does, the text of its help ("": the same), what puts its options in."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -246,210 +284,3 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog = f"pleg-tui {command}" if command else "pleg-tui"
         raise UsageError(f"unrecognized: {' '.join(unknown)} (see `{prog} --help`)")
     return options
-
-
-def _printed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
-    parser.add_argument("-q", "--quiet", action="store_true", help="only ids")
-    parser.add_argument("--no-trunc", action="store_true", help="ids in full")
-
-
-def _compare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", choices=("table", "json"), help="table if not given")
-    parser.add_argument(
-        "--diff", nargs=2, metavar=("A", "B"), help="measure nothing: hold two saved reports "
-        "against each other, before and after a switch or an upgrade",
-    )  # fmt: skip
-    parser.add_argument("--save", metavar="FILE", help="write the report there as JSON, too")
-    group = parser.add_argument_group("experiment")
-    group.add_argument("--duration", type=_span, metavar="S", help="how long: 90, 90s or 5m [5m]")
-    group.add_argument("--block", type=_span, metavar="S", help="length of a block [10s]")
-    group.add_argument(
-        "--period", type=_span, metavar="S", help="of the polling; a kubelet's is 1s [1s]"
-    )
-    group.add_argument(
-        "--seed", dest="order_seed", type=int, metavar="N",
-        help="another seed, another order of the blocks; with --demo another story, too [1]",
-    )  # fmt: skip
-    group.add_argument(
-        "--kubelet-version", metavar="V", help="whose relist the polling does [this node's]"
-    )
-    group.add_argument("--same", choices=("polling", "evented"), help=argparse.SUPPRESS)
-
-
-def _filters(parser: argparse.ArgumentParser, name: str, states: tuple[str, ...]) -> None:
-    group = parser.add_argument_group("which ones (everything that is given must hold)")
-    pattern = _checked(filters.pattern)
-    group.add_argument(
-        "--name", type=pattern, metavar="RE", help=f"a regular expression for {name}"
-    )
-    group.add_argument("--namespace", type=pattern, metavar="RE", help="the same for its namespace")
-    group.add_argument(
-        "--label",
-        type=_checked(filters.label),
-        action="append",
-        metavar="K=V",
-        help="a label of the pod; may be repeated",
-    )
-    group.add_argument(
-        "-s",
-        "--state",
-        type=str.lower,
-        choices=states,
-        help="one of " + ", ".join(states),
-        metavar="STATE",
-    )
-    group.add_argument(
-        "-p",
-        "--pod",
-        "--id",
-        metavar="POD",
-        help="the beginning of its sandbox's id or its UID, or its whole name",
-    )
-
-
-def _runtime(parser: argparse.ArgumentParser, *, endpoint: bool = True) -> None:
-    group = parser.add_argument_group("runtime")
-    if endpoint:
-        group.add_argument(
-            "-r",
-            "--runtime-endpoint",
-            metavar="ENDPOINT",
-            help="its socket [$CONTAINER_RUNTIME_ENDPOINT, then the file, then the usual places]",
-        )
-        group.add_argument(
-            "-c",
-            "--config",
-            metavar="FILE",
-            help="crictl's configuration file [$CRI_CONFIG_FILE, /etc/crictl.yaml]",
-        )
-        group.add_argument(
-            "--root",
-            metavar="DIR",
-            help="where the node's file system is seen, /host in a debug pod",
-        )
-    group.add_argument(
-        "-t", "--timeout", type=_span, metavar="S", help="how long it may take to answer [5s]"
-    )
-    group.add_argument("--source", choices=SOURCES, help="where events come from [auto]")
-    _settings(group)
-    _debug(group)
-
-
-def _switching(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    _restarting(parser)
-
-
-def _restarting(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--restart-command",
-        metavar="COMMAND",
-        help="instead of `systemctl restart {unit}`; {unit} stands for the service",
-    )
-
-
-def _node(parser: argparse.ArgumentParser) -> None:
-    """What concerns a look at the whole node."""
-    _runtime(parser)
-    group = parser.add_argument_group("kubelet (it is found without these; they let it tell more)")
-    for name, value, help_ in (
-        ("url", "URL", "its server, such as https://127.0.0.1:10250; none: do not ask it"),
-        ("cert", "FILE", "client certificate for it"),
-        ("key", "FILE", "the certificate's key"),
-        ("token-file", "FILE", "a bearer token for it"),
-        ("ca", "FILE", "who signed its certificate"),
-        ("log", "FILE", "its log, where that is not in the journal"),
-    ):
-        group.add_argument(f"--kubelet-{name}", metavar=value, help=help_)
-    group.add_argument("--kubelet-pid", type=_count, metavar="PID", help="which, of several")
-    group.add_argument(
-        "--kubelet-insecure", action="store_true", help="do not verify its certificate"
-    )
-    group.add_argument("--kubeconfig", metavar="FILE", help="to ask the cluster about this node")
-    group.add_argument("--runtime-metrics", metavar="URL", help="the runtime's own metrics page")
-
-
-def _settings(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument(
-        "--settings", metavar="FILE", help="the settings file [$PLEG_TUI_CONFIG, `config path`]"
-    )
-
-
-def _debug(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--debug", metavar="FILE", help="write a log there")
-
-
-def _screen(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("dashboard")
-    group.add_argument("--fps", type=_fps, metavar="N", help="repaints a second [4, over SSH 2]")
-    either = argparse.BooleanOptionalAction
-    group.add_argument("--mouse", action=either, help="take the mouse, or leave it to the terminal")
-    group.add_argument("--ascii", action=either, help="no characters beyond ASCII")
-    group.add_argument(
-        "--theme", choices=THEMES, help="one of " + ", ".join(THEMES), metavar="NAME"
-    )
-
-
-def _demo(parser: argparse.ArgumentParser, *, shown: bool = True, seed: bool = True) -> None:
-    parser.add_argument(
-        "--demo",
-        action="store_true",
-        help="of a simulated runtime instead" if shown else argparse.SUPPRESS,
-    )
-    _simulator(parser, shown=shown, seed=seed)
-
-
-def _simulator(parser: argparse.ArgumentParser, *, shown: bool = True, seed: bool = True) -> None:
-    group = parser.add_argument_group("simulated runtime") if shown else parser
-    default = SimulatorOptions()
-
-    def add(name: str, help_: str, **settings: Any) -> None:
-        group.add_argument(name, help=help_ if shown else argparse.SUPPRESS, **settings)
-
-    flavours = tuple(FLAVOURS)
-    add(
-        "--scenario",
-        f"{', '.join(SCENARIOS)} [{default.scenario}]",
-        choices=SCENARIOS,
-        metavar="NAME",
-    )
-    add("--flavour", f"{', '.join(flavours)} [{default.flavour}]", choices=flavours, metavar="NAME")
-    add("--pods", f"how many [{default.pods}]", type=int, metavar="N")
-    add("--churn", f"how busy it is; 0: still [{default.churn:g}]", type=float, metavar="X")
-    if seed:
-        add("--seed", f"another seed, another story [{default.seed}]", type=int, metavar="N")
-
-
-def _checked(read: Callable[[str], _T]) -> Callable[[str], _T]:
-    """The reader with its ValueError as argparse wants it: in its own words."""
-
-    def checked(text: str) -> _T:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return checked
-
-
-def _number(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if number < 1:
-        raise ValueError(f"{text!r} is not a number from 1 on")
-    return number
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0.2 <= rate <= 60:
-        raise ValueError(f"{text!r} is not a number from 0.2 to 60")
-    return rate
-
-
-_count = _checked(_number)
-_span = _checked(seconds)
-_fps = _checked(_rate)

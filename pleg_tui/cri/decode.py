@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-
 from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import MAX_REASON, clean, clean_name
@@ -247,6 +245,8 @@ def as_json(kind: type[Any], data: bytes) -> dict[str, Any]:
     Raises:
         WireError: not such a message.
     """
+    from google.protobuf.json_format import MessageToDict
+
     tree = MessageToDict(parse(kind, data), preserving_proto_field_name=True)
     info = tree.get("info")
     if isinstance(info, dict):
