@@ -150,7 +150,9 @@ def test_exit_codes_and_oom_kills_are_told(any_containerd: RealContainerd) -> No
     with events_of(any_containerd) as events:
         pod = client.run_pod("ends")
         failed = client.run(pod, Spec("fails", ("sh", "-c", "exit 3")))
-        killed = client.run(pod, Spec("eats", ("sh", "-c", "tail /dev/zero"), memory_limit=8 << 20))
+        # runc itself takes 12 MiB until the container's own program begins.
+        eats = Spec("eats", ("sh", "-c", "tail /dev/zero"), memory_limit=64 << 20)
+        killed = client.run(pod, eats)
         events.wait_for_events(2 + 3 + 4)
         died = {e["container_id"]: e for e in events.events if e["type"] == "ContainerDied"}
         assert died[failed]["exit_code"] == 3
