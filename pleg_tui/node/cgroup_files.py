@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pleg_tui.node.hierarchy import Hierarchy
 
 GONE = "its control group is gone: it has ended"
+NOT_READ = "it was not read: only what lists show is read of them all"
 NO_LIMIT = 0
 _UNLIMITED = 1 << 62
 """v1 says "no limit" as the largest number of whole pages."""
@@ -118,6 +119,9 @@ class Counts:
 
 _THROTTLING = ("periods", "throttled_periods", "throttled_ns")
 
+_LISTED = frozenset({"cpu_ns", "working_set", "memory_limit"})
+"""What a brief reading is for: the other files are not opened for it."""
+
 _Part = tuple[str, str, tuple[str, ...], Callable[[str, Counts], None]]
 """Controller, the folder of its tree, the fields that it tells, and what reads them."""
 
@@ -144,13 +148,22 @@ class GroupReader:
             self._parts.append(("cpu", v1.get("cpu", v2), _THROTTLING, self._throttling))
         else:
             self._parts.append(("cpu", v2, ("cpu_ns", *_THROTTLING), self._cpu_v2))
+        self._brief = [part for part in self._parts if _LISTED.intersection(part[2])]
+        kept = {name for part in self._brief for name in part[2]}
+        fields = {name for part in self._parts for name in part[2]}
+        self._left_out = dict.fromkeys(fields - kept, NOT_READ)
         self.sources = _sources(hierarchy)
         """Which files, and what of them, a figure is made of; by field."""
 
-    def read(self, path: str) -> Counts:
-        """The figures of the group at this path below each tree's folder."""
-        counts = Counts()
-        for controller, folder, fields, part in self._parts:
+    def read(self, path: str, *, brief: bool = False) -> Counts:
+        """The figures of the group at this path below each tree's folder.
+
+        Args:
+            path: the group's.
+            brief: only what lists show, from half the files.
+        """
+        counts = Counts(reasons=dict(self._left_out) if brief else {})
+        for controller, folder, fields, part in self._brief if brief else self._parts:
             if not folder:
                 why = f"the {controller} controller is not mounted on this node"
             else:

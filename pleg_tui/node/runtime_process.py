@@ -132,28 +132,18 @@ class ShimMeter:
         """Those that there were at the last look."""
         return tuple(self._meters)
 
-    def read(self) -> int | None:
+    def read(self, *, look: bool = True) -> int | None:
         """Processor time since the first look, ns and growing.
 
         None: /proc cannot be read, or there never was one, as with a runtime that has none.
+
+        Args:
+            look: for new ones, too, which means to go through all processes.
         """
-        try:
-            with os.scandir(self._proc) as entries:
-                pids = {int(e.name) for e in entries if e.name.isascii() and e.name.isdigit()}
-        except OSError:
+        if look and not self._look():
             return None
-        for pid in self._others.keys() - pids:
-            del self._others[pid]
-        for pid in pids - self._meters.keys() - self._others.keys():
-            if self._is_ours(pid):
-                meter = CpuMeter(pid, self._proc, same_namespace=self._same)
-                self._meters[pid] = meter
-                if self._first:  # what it spent before we came is not of our time
-                    self._gone_ns -= meter.read() or 0
-            else:
-                self._others[pid] = None
         for pid, meter in list(self._meters.items()):
-            now = meter.read() if pid in pids else None
+            now = meter.read()
             if now is None or now < self._last.get(pid, 0):
                 self._gone_ns += self._last.pop(pid, 0)
                 del self._meters[pid]
@@ -164,6 +154,25 @@ class ShimMeter:
         if not self._any:
             return None
         return self._gone_ns + sum(self._last.values())
+
+    def _look(self) -> bool:
+        """Find those that are new; False: /proc cannot be read."""
+        try:
+            with os.scandir(self._proc) as entries:
+                pids = {int(e.name) for e in entries if e.name.isascii() and e.name.isdigit()}
+        except OSError:
+            return False
+        for pid in self._others.keys() - pids:
+            del self._others[pid]
+        for pid in pids - self._meters.keys() - self._others.keys():
+            if self._is_ours(pid):
+                meter = CpuMeter(pid, self._proc, same_namespace=self._same)
+                self._meters[pid] = meter
+                if self._first:  # what it spent before we came is not of our time
+                    self._gone_ns -= meter.read() or 0
+            else:
+                self._others[pid] = None
+        return True
 
     def _is_ours(self, pid: int) -> bool:
         name = _comm(self._proc, pid)

@@ -23,7 +23,9 @@ EVERY_S = 5.0
 NAMES = ("kubelet", "runtime", "shims")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LOOK_AGAIN_S = 15.0
-"""A process that was not found is looked for no more often."""
+"""A process that was not found is looked for no more often, nor are new shims: both mean to go
+through all processes. The shims' memory and threads, a file each, are not read more often either.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class VitalsMeter:
         self._shims: ShimMeter | None = None
         self._runtime_why = ""
         self._next_search = 0.0
+        self._shims_at = 0.0
+        self._shims_have: tuple[int | None, int | None] = None, None
         self._before: dict[str, tuple[float, int, int]] = {}
 
     def read(self, kubelet_pid: int | None, kubelet_why: str = "") -> Vitals:
@@ -119,10 +123,13 @@ class VitalsMeter:
         shims = Reading()
         shims_why = self._runtime_why
         if self._shims is not None:
-            spent = self._shims.read()
+            look = now >= self._shims_at
+            spent = self._shims.read(look=look)
             pids = self._shims.pids
-            rss, threads = self._sum(pids)
-            shims = Reading(self._rate("shims", now, spent, 0), rss, threads, len(pids))
+            if look:
+                self._shims_at = now + _LOOK_AGAIN_S
+                self._shims_have = self._sum(pids)
+            shims = Reading(self._rate("shims", now, spent, 0), *self._shims_have, len(pids))
             shims_why = "" if spent is not None else "no shim or conmon of this runtime runs"
         return Vitals(
             now,
@@ -155,6 +162,7 @@ class VitalsMeter:
         self._runtime_names = " and ".join(found.names)
         self._runtime = CpuMeter(found.pids[0], self._proc, same_namespace=self._same)
         self._shims = ShimMeter(self._endpoint, self._root, found.pids[0])
+        self._shims_at = now
         self._before.pop("shims", None)
         before, self._runtime_was = self._runtime_was, found.pids[0]
         return before is not None

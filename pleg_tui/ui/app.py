@@ -293,17 +293,18 @@ class PlegTui(App[None], inherit_bindings=False):
         page = self.screen
         if isinstance(page, PlegScreen):
             page.second(usage)
-            self._read_usage(page, now)
+            self.read_usage(page)
 
-    def _read_usage(self, page: PlegScreen, now: float) -> None:
-        """Have it read what is used; simulated containers use nothing that could be read."""
+    def read_usage(self, page: PlegScreen) -> None:
+        """Have it read what is used, if it is time; simulated containers use nothing to read."""
         runtime = self.health.runtime
         if runtime is None:
             return
         if runtime.simulated:
             self.usages.why = SIMULATED
             return
-        self.usages.beat(self.feed.pods, page.watched(), int(now * 1e9), self._usage_read)
+        now_ns = int(self.monotonic() * 1e9)
+        self.usages.beat(self.feed.pods, page.watched(), now_ns, self._usage_read)
 
     def _usage_read(self) -> None:
         self.live.usage_read()

@@ -30,11 +30,15 @@ class Sampler(Protocol):
         """When each id was last read, CLOCK_MONOTONIC ns."""
         ...
 
-    def sample(self, ids: Collection[str], now_mono_ns: int) -> dict[str, Usage]:
+    def sample(
+        self, ids: Collection[str], now_mono_ns: int, *, brief: bool = False
+    ) -> dict[str, Usage]:
         """Read these containers."""
         ...
 
-    def sample_pods(self, pods: Mapping[str, Sequence[str]], now_mono_ns: int) -> dict[str, Usage]:
+    def sample_pods(
+        self, pods: Mapping[str, Sequence[str]], now_mono_ns: int, *, brief: bool = False
+    ) -> dict[str, Usage]:
         """Read these pods, their containers' readings made."""
         ...
 
@@ -53,7 +57,7 @@ class Watched(NamedTuple):
     near: frozenset[str]
     """Keys of the pods that can be seen now."""
     others: bool = False
-    """It lists all the others as well."""
+    """It lists all the others as well, each with no more than a line."""
 
 
 class Usages:
@@ -108,7 +112,7 @@ class Usages:
         if not wanted and not gone:
             return
         near = [uid for uid in watched.near if uid in wanted]
-        read = partial(self._read, wanted, near, gone, now_ns)
+        read = partial(self._read, wanted, near, gone, now_ns, brief=watched.others)
         self._task = asyncio.get_running_loop().create_task(self._round(read, gone, then))
 
     async def _round(
@@ -139,16 +143,24 @@ class Usages:
             self.why = usage.why("working_set") or self.why
 
     def _read(
-        self, wanted: dict[str, tuple[str, ...]], near: list[str], gone: list[str], now_ns: int
+        self,
+        wanted: dict[str, tuple[str, ...]],
+        near: list[str],
+        gone: list[str],
+        now_ns: int,
+        *,
+        brief: bool,
     ) -> dict[str, Sample]:
         """One round, in the other thread."""
         if self._sampler is None:
             self._sampler = self._make()
         sampler = self._sampler
         sampler.forget(gone)
+        # A rate needs two readings: the second follows the first one soon.
+        near += [uid for uid in wanted if len(sampler.history(uid).at_s) == 1]
         uids = due(sampler.read_at, near, wanted, now_ns, _AT_ONCE)
-        found = sampler.sample([i for uid in uids for i in wanted[uid]], now_ns)
-        found |= sampler.sample_pods({uid: wanted[uid] for uid in uids}, now_ns)
+        found = sampler.sample([i for uid in uids for i in wanted[uid]], now_ns, brief=brief)
+        found |= sampler.sample_pods({uid: wanted[uid] for uid in uids}, now_ns, brief=brief)
         return {identity: _sample(usage, sampler) for identity, usage in found.items()}
 
 

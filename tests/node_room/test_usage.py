@@ -61,6 +61,11 @@ def test_every_figure_is_read(tmp_path: Path, kind: str) -> None:
     for figure in FIGURES:
         assert second.source(figure)
     assert not second.reasons
+    brief = sampler.sample([ID], 104 * S, brief=True)[ID]
+    assert (brief.cores, brief.working_set, brief.memory_limit) == (0.0, 100 * MIB, 0)
+    assert brief.oom_kills is None
+    assert brief.pids is None
+    assert "was not read" in brief.why("oom_kills")
 
 
 def test_working_set_is_never_negative(tmp_path: Path) -> None:

@@ -243,14 +243,20 @@ class FakeSampler:
     forgotten: set[str] = field(default_factory=set)
     read_at: dict[str, int] = field(default_factory=dict)
     threads: set[str] = field(default_factory=set)
+    brief: list[bool] = field(default_factory=list)
+    """For each time, whether only what lists show was wanted."""
     _histories: dict[str, History] = field(default_factory=dict)
 
-    def sample(self, ids: Collection[str], now: int) -> dict[str, Usage]:
+    def sample(self, ids: Collection[str], now: int, *, brief: bool = False) -> dict[str, Usage]:
+        self.brief.append(brief)
         self.threads.add(threading.current_thread().name)
         self.rounds.append((set(ids), set()))
         return {identity: self._read(identity, now) for identity in ids}
 
-    def sample_pods(self, pods: Mapping[str, Sequence[str]], now: int) -> dict[str, Usage]:
+    def sample_pods(
+        self, pods: Mapping[str, Sequence[str]], now: int, *, brief: bool = False
+    ) -> dict[str, Usage]:
+        assert brief == self.brief[-1]
         self.rounds[-1][1].update(pods)
         return {uid: self._read(uid, now) for uid in pods}
 

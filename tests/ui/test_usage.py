@@ -116,11 +116,13 @@ async def test_reading_happens_beside_the_loop_and_only_what_is_due(opened: Open
             await stage.wait(1)
         assert len(sampler.rounds) == 3
         seen = stage.app.live.pods.seen
-        assert sampler.rounds[1][1] == sampler.rounds[2][1] == seen
+        assert sampler.rounds[1][1] == sampler.rounds[0][1], "a rate needs two readings"
+        assert sampler.rounds[2][1] == seen
         assert 5 < len(seen) < 30
         for _ in range(12):
             await stage.wait(1)
         assert {uid for _, uids in sampler.rounds[3:] for uid in uids} > seen
+        assert all(sampler.brief)
         assert not any("MainThread" in name for name in sampler.threads)
 
 
@@ -176,11 +178,17 @@ async def test_sorting_by_cpu_and_memory(opened: Opener) -> None:
 
 
 async def test_a_narrow_list_shows_what_it_is_sorted_by(opened: Opener) -> None:
-    sampler = FakeSampler({"web": used(0.5, 63 * MIB, 64 * MIB)})
+    sampler = FakeSampler({"api": used(0.1), "web": used(0.5, 63 * MIB, 64 * MIB)})
     async with opened(*two_pods(), sampler=sampler, size=(80, 24)) as stage:
         await stage.wait(3)
         assert "CPU" not in stage.text()
+        rounds = len(sampler.rounds)
+        for _ in range(4):
+            await stage.wait(1)
+        assert len(sampler.rounds) == rounds, "what nobody sees is not read"
+        assert [uids for _, uids in sampler.rounds] == [{"api"}]
         await stage.press("P")
+        await stage.wait(1)
         assert "0.50" in stage.line("default/web")
         await stage.press("M")
         assert " 63M!" in stage.line("default/web")
@@ -232,6 +240,7 @@ async def test_the_details_say_all_that_was_read(opened: Opener) -> None:
         assert "█" in stage.line("cpu lately")
         assert "max 0.75 cores" in stage.line("cpu lately")
         assert all(uids == {"api"} for _, uids in sampler.rounds[rounds:])
+        assert not any(sampler.brief[rounds:])
         assert "unknown: no control groups" in stage.line("anonymous")
 
 

@@ -42,11 +42,17 @@ class UsagePane(PlegScreen):
     def watched(self) -> Watched | None:
         """The pods that can be seen, often; the others now and then; nobody's while held still.
 
-        Where the list has no room for figures, all are read now and then.
+        Where the list has no room for figures, one pod is read until it is known that there are
+        any, and then none.
         """
         if self.held:
             return None
-        return Watched(self.pods.seen if self.pods.measured else frozenset(), others=True)
+        if self.pods.has_room_for_usage:
+            return Watched(self.pods.seen if self.view.measured else frozenset(), others=True)
+        row = self.pods.row
+        if row is None or self.tui.usages.readable:
+            return None
+        return Watched(frozenset((row.key.pod,)))
 
     def usage_read(self) -> None:
         """Show what was read, unless the screen is held still."""
@@ -61,5 +67,6 @@ class UsagePane(PlegScreen):
         """Sort by CPU or memory; where that is unknown, say why."""
         if self.tui.usages.readable:
             self.sort_by(SortBy(name))
+            self.tui.read_usage(self)  # a narrow list has not had any read before
         else:
             self.say(f"CPU and memory are unknown here: {self.tui.usages.why}", "warn")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -100,9 +101,9 @@ class PodList(LineList):
         return frozenset(row.key.pod for row in rows)
 
     @property
-    def measured(self) -> bool:
-        """CPU or memory is shown."""
-        return layout_for(self.window.width, self.model.view).measured
+    def has_room_for_usage(self) -> bool:
+        """CPU or memory is shown, or would be if it could be read."""
+        return layout_for(self.window.width, replace(self.model.view, measured=True)).measured
 
     def set_stale(self, stale: bool) -> None:
         """Show the rows as what was last known, or as what is."""
