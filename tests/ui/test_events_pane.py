@@ -205,7 +205,7 @@ async def test_a_pause_of_hours_in_a_storm_is_bounded(opened: Opener) -> None:
             await stage.settle()
             stage.feed.drop(*(f"x{lot}-{n}" for n in range(20)))
             await stage.settle()
-        assert "paused, 12k changes" in stage.text()
+        assert "PAUSED, 12k changes wait" in stage.text()
         assert len(held.entries) == 5000
         assert held.touched <= {"web"}
         await stage.press("space")

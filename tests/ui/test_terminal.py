@@ -111,7 +111,7 @@ def test_stopped_from_outside_and_back(terminal: Terminal) -> None:
 def test_resizing_draws_everything_anew(terminal: Terminal) -> None:
     play(terminal)
     terminal.resize(70, 20)
-    terminal.wait_until(lambda text: "RST" in text and "RESTARTS" not in text, "a narrow list")
+    terminal.wait_until(lambda text: "RST" in text and "AGE" not in text, "a narrow list")
     terminal.resize(160, 40)
     terminal.wait_for("IMAGE")
     assert "registry.example/app:1.0" in terminal.text

@@ -48,6 +48,8 @@ class StatusFacts:
     message: Message | None = None
     paused: int | None = None
     """Changes held back while paused; None when it is not paused."""
+    resume_key: str = ""
+    """The key that lets the screen go on."""
     modes: tuple[tuple[str, str, bool], ...] = ()
     """(key, title, it is looked at) of each mode."""
     activity: str = ""
@@ -70,6 +72,7 @@ def phase_parts(health: Health, glyphs: Glyphs) -> Line:
     return (Part(f"{glyphs.waiting} starting", "busy-bold"),)
 
 
+_GAP = 2
 _KEPT_FREE = 32
 """Cells that the modes leave to the node's name, the runtime and this program's own figures."""
 
@@ -94,52 +97,71 @@ def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     """The line at the top of the screen."""
     health = facts.health
     runtime = health.runtime
-    left = [Item(phase_parts(health, glyphs))]
+    phase = Item(phase_parts(health, glyphs))
+    lasting: list[Item] = []
     if runtime is not None and runtime.simulated:
-        left.append(Item((Part(" SIMULATED ", "badge"),)))
-    if facts.paused is not None:
-        held = f" paused, {short(facts.paused)} {'change' if facts.paused == 1 else 'changes'} "
-        left.append(Item((Part(held, "badge-warn"),)))
-    if facts.activity:
-        left.append(Item((Part(f"{glyphs.waiting} {facts.activity}", "busy-bold"),)))
+        lasting.append(Item((Part(" SIMULATED ", "badge"),)))
     if facts.pleg is not None:  # a kubelet that has fallen back is no detail
-        left.append(Item((facts.pleg,), 0 if facts.pleg.style.startswith("bad") else 1))
+        lasting.append(Item((facts.pleg,), 0 if facts.pleg.style.startswith("bad") else 1))
+    passing: list[Item] = []
+    if facts.activity:
+        passing.append(Item((Part(f"{glyphs.waiting} {facts.activity}", "busy-bold"),)))
     if facts.message is not None:
-        left.append(Item((Part(tidy(facts.message.text), facts.message.style),)))
-    if facts.modes:
-        # Where titles would push out what runs here and what it costs, the keys alone say that
-        # there are more modes.
-        room = width - sum(_width(item) + 2 for item in left) - _KEPT_FREE
-        modes = Item(modes_parts(facts.modes), 1)
-        if _width(modes) > room:
-            modes = Item(modes_parts(facts.modes, keys=True), 1)
-        left.insert(0, modes)
+        passing.append(Item((Part(tidy(facts.message.text), facts.message.style),)))
+    left = [*_phase_items(facts, phase), *lasting, *passing]
     left.append(Item((Part(cut_middle(tidy(facts.node), 24, glyphs.cut), "strong"),), 3))
     if runtime is not None:
         name = f"{tidy(runtime.name)} {tidy(runtime.version)}"
         left.append(Item((Part(cut_middle(name, 30, glyphs.cut)),), 2))
     if health.source is not None:
         left.append(Item((Part(SOURCES[health.source], "dim"),), 5))
-    right: list[Item] = []
+    right = _figures(facts)
+    if facts.modes:
+        # Where titles would push out what runs here and what it costs, the keys alone say that
+        # there are more modes. What comes and goes changes that only where it would be cut off.
+        must = [item for item in (*left, *right) if not item.rank]
+        room = min(width - _taken(phase, *lasting) - _KEPT_FREE, width - 2 - _taken(*must))
+        modes = Item(modes_parts(facts.modes), 1)
+        if _taken(modes) > room + _GAP:
+            modes = Item(modes_parts(facts.modes, keys=True), 1)
+        left.insert(0, modes)
+    return bar_line(left, right, width, _GAP)
+
+
+def _phase_items(facts: StatusFacts, phase: Item) -> list[Item]:
+    """How the stream stands; while the screen is held, that in the place of "live"."""
+    if facts.paused is None:
+        return [phase]
+    change = "change waits" if facts.paused == 1 else "changes wait"
+    pause = Item((Part(f" PAUSED, {short(facts.paused)} {change} ", "badge-warn"),))
+    how = Item((Part(facts.resume_key, "key"), Part(" goes on", "dim")), 2)
+    return [pause, how] if facts.health.phase is Phase.LIVE else [phase, pause, how]
+
+
+def _figures(facts: StatusFacts) -> list[Item]:
+    """What the right end of the status line counts."""
+    health = facts.health
+    items: list[Item] = []
     if health.lag_ms is not None:
-        right.append(_figure("lag", milliseconds(health.lag_ms), 4))
-    right.append(_figure("events", short(health.events), 7))
+        items.append(_figure("lag", milliseconds(health.lag_ms), 4))
+    items.append(_figure("events", short(health.events), 7))
     if health.lost:
-        right.append(Item((Part(f"lost {short(health.lost)}", "bad-bold"),)))
+        items.append(Item((Part(f"lost {short(health.lost)}", "bad-bold"),)))
     if health.missed:
-        right.append(Item((Part(f"missed {short(health.missed)}", "warn-bold"),)))
+        items.append(Item((Part(f"missed {short(health.missed)}", "warn-bold"),)))
     if health.unreadable:
-        right.append(Item((Part(f"unreadable {short(health.unreadable)}", "warn-bold"),)))
+        items.append(Item((Part(f"unreadable {short(health.unreadable)}", "warn-bold"),)))
     usage = facts.usage
     if usage.cpu_percent is not None:
-        right.append(_figure("cpu", f"{usage.cpu_percent:.1f}%", 6))
+        items.append(_figure("cpu", f"{usage.cpu_percent:.1f}%", 6))
     if usage.rss_bytes is not None:
-        right.append(_figure("mem", f"{usage.rss_bytes / _MEBIBYTE:.0f}M", 8))
-    return bar_line(left, right, width)
+        items.append(_figure("mem", f"{usage.rss_bytes / _MEBIBYTE:.0f}M", 8))
+    return items
 
 
-def _width(item: Item) -> int:
-    return sum(width_of(text) for text, _ in item.parts)
+def _taken(*items: Item) -> int:
+    """Cells that these take, with the gap behind each."""
+    return sum(width_of(text) for item in items for text, _ in item.parts) + _GAP * len(items)
 
 
 def _figure(label: str, value: str, rank: int) -> Item:
@@ -183,6 +205,8 @@ def pods_title(totals: Totals, view: View, *, focused: bool, width: int, glyphs:
     ]
     if totals.unhealthy:
         left.append(Item((Part(f"{totals.unhealthy:,} unhealthy", "bad"),), 1))
+    if totals.restarted:
+        left.append(Item((Part(f"{totals.restarted:,} restarted", "warn"),), 2))
     right: list[Item] = []
     if view.filter:
         text = cut_middle(tidy(view.filter.text), max(width // 3, 12), glyphs.cut)
@@ -190,7 +214,7 @@ def pods_title(totals: Totals, view: View, *, focused: bool, width: int, glyphs:
     if view.running_only:
         right.append(Item((Part("running only", "accent"),)))
     if view.unhealthy_only:
-        right.append(Item((Part("unhealthy only", "accent"),)))
+        right.append(Item((Part("unhealthy or restarted", "accent"),)))
     if view.filter or view.running_only or view.unhealthy_only:
         right.append(Item((Part(f"{totals.shown:,} of {totals.pods:,} shown", "dim"),), 2))
     arrow = glyphs.descending if view.reverse else glyphs.ascending

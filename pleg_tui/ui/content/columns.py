@@ -15,12 +15,18 @@ WIDE = 150
 """From here on there is room for images."""
 VERY_WIDE = 159
 """From here on there is room for strips: a terminal of 160 cells, less the scroll bar."""
+SPACIOUS = 140
+"""From here on the last change, of all columns the one to be read whole, has room enough beside
+the pod's age and CPU and memory, and titles that could be shorter are not."""
 USAGE = 119
 """From here on there is room for CPU and memory: a terminal of 120 cells, less the scroll bar."""
 TREND = 199
 """From here on there is room for the trend of CPU."""
 NAME = "name"
 """The column that is always there, and always first."""
+_SHARES = {0: (100,), 1: (50, 50), 2: (38, 33, 29)}
+"""Percent of the room for text that the name has and each other column of text, by their number."""
+_NARROW_SHARES = {**_SHARES, 1: (56, 44)}
 _LEAST_NAME = 24
 _LEAST_TEXT = 10
 """Cells below which a column of text says nothing: what was chosen last is left out before that."""
@@ -40,6 +46,8 @@ class Kind:
     right: bool = False
     narrow: tuple[str, int] | None = None
     """Its title and width in a narrow list, where they differ."""
+    full: int = NARROW
+    """The width of the list from which on they are the usual ones."""
     begins: int = 0
     """The width of the list from which on it is shown unless the columns were chosen."""
     gap: int = 2
@@ -54,8 +62,9 @@ KINDS = (
     Kind("ready", "READY", 5, "containers that run, of those that should", SortBy.READY, True),
     Kind("state", "STATE", 11, "the state in a word", SortBy.STATE),
     Kind("restarts", "RESTARTS", 9, "how often it was restarted", SortBy.RESTARTS, True,
-         narrow=("RST", 4)),
-    Kind("age", "AGE", 5, "how long ago it was created", SortBy.AGE, True, begins=NARROW),
+         narrow=("RST", 4), full=SPACIOUS),
+    Kind("age", "AGE", 5, "how long ago it was created", SortBy.AGE, True, begins=NARROW,
+         makes_room=SPACIOUS),
     Kind("since", "LAST", 5, "how long ago it last changed", SortBy.CHANGE, True),
     Kind("cpu", "CPU", 5, "processor time: 1.00 is one whole core", SortBy.CPU, True,
          narrow=("CPU", 4), begins=USAGE, measured=True),
@@ -164,17 +173,16 @@ def layout(
         kinds.pop()
     if chosen is None and _room(kinds, width) < _LEAST_NAME:
         kinds = [kind for kind in kinds if not kind.measured]
-    texts = sum(not kind.width for kind in kinds)
+    texts = [kind for kind in kinds if not kind.width]
     room = max(_room(kinds, width), _LEAST_NAME)
-    name = room * (100, 58, 43)[min(texts, 2)] // 100
+    shares = (_NARROW_SHARES if narrow else _SHARES)[len(texts)]
+    name, *rest = (room * share // 100 for share in shares)
+    widths = dict(zip((kind.name for kind in texts), rest, strict=True))
+    name += room - name - sum(rest)
     columns = [Column(NAME, "NAMESPACE/POD", name, SortBy.NAME, gap=MARGIN)]
-    room -= name
     for kind in kinds:
-        title, cells = (narrow and kind.narrow) or (kind.title, kind.width)
-        if not cells:
-            cells = room // texts
-            room -= cells
-            texts -= 1
+        title, cells = _title(kind, width)
+        cells = cells or widths[kind.name]
         gap = min(kind.gap, 1) if narrow else kind.gap
         columns.append(Column(kind.name, title, cells, kind.sort, kind.right, gap))
     return Layout(tuple(columns), width)
@@ -186,8 +194,15 @@ def _room(kinds: list[Kind], width: int) -> int:
     taken = MARGIN
     for kind in kinds:
         taken += min(kind.gap, 1) if narrow else kind.gap
-        taken += kind.narrow[1] if narrow and kind.narrow else kind.width
+        taken += _title(kind, width)[1]
     return width - taken
+
+
+def _title(kind: Kind, width: int) -> tuple[str, int]:
+    """Its title and how wide it is in a list of this width."""
+    if kind.narrow is not None and width < kind.full:
+        return kind.narrow
+    return kind.title, kind.width
 
 
 def _least(kinds: list[Kind]) -> int:

@@ -68,10 +68,11 @@ def empty_lines(
             (),
             (Part(f"{hidden} {key('app.back', 'esc')} clears the filter.", "dim"),),
         ]
-    if view.unhealthy_only and not totals.unhealthy:
+    if view.unhealthy_only and not totals.unhealthy and not totals.restarted:
         return [
             (Part("Nothing is unhealthy", "good"),),
             (),
+            (Part("Nothing was restarted in the last 10 minutes.", "dim"),),
             (Part(f"{hidden} {key('view.unhealthy', '!')} shows them.", "dim"),),
         ]
     return [

@@ -33,7 +33,7 @@ def what_died(key: KeyName) -> list[Line]:
     told = [
         (f"{key('view.filter', '/')} state:oom",
          "Only what was killed for memory; or error, crashloop, exited, evicted"),
-        (key("view.unhealthy", "!"), "Only pods in trouble;  s  sorts by state or last change"),
+        (key("view.unhealthy", "!"), "Only what is unhealthy or restarted within 10 minutes"),
         (key("look.details", "enter"), "Why it ended and when: reason, exit code, signal, times"),
         (key("look.logs", "l"), "Its last lines of log;  p  those of the instance before"),
     ]  # fmt: skip
@@ -51,8 +51,8 @@ def filter_lines() -> list[Line]:
             ("!web", "Leaves out what matches; goes before any of these"),
             ("ns:kube-system", "The namespace alone; tab completes it, and states"),
             ("state:oom,error", "One of: running exited created completed error oom crashloop"),
-            ("", "evicted stopped unknown unhealthy; of pods: ready notready"),
-            ("", "starting stopping removed. Of events: what each led to"),
+            ("", "evicted stopped unknown unhealthy restarted; of pods: ready"),
+            ("", "notready starting stopping removed. Of events: what each led to"),
             ("-l app=web", "A label; also app!=web, app, and several with commas"),
         ],
     )

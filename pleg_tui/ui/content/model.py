@@ -88,6 +88,8 @@ class Totals:
     containers: int = 0
     unhealthy: int = 0
     """Pods."""
+    restarted: int = 0
+    """Pods that are not unhealthy, but in which something was restarted a short time ago."""
     shown: int = 0
     """Pods."""
 
@@ -125,6 +127,7 @@ class RowModel:
         self._due: dict[str, int] = {}
         self._containers = 0
         self._unhealthy = 0
+        self._restarted = 0
         self._shown = 0
 
     @property
@@ -138,7 +141,11 @@ class RowModel:
     def totals(self) -> Totals:
         """Counts of pods and containers that still exist."""
         return Totals(
-            len(self._entries) - len(self._gone), self._containers, self._unhealthy, self._shown
+            len(self._entries) - len(self._gone),
+            self._containers,
+            self._unhealthy,
+            self._restarted,
+            self._shown,
         )
 
     def pod(self, uid: str) -> Pod | None:
@@ -280,6 +287,7 @@ class RowModel:
                 if not entry.gone_at:
                     self._containers += sign * len(entry.below)
                     self._unhealthy += sign * entry.head.status.unhealthy
+                    self._restarted += sign * entry.head.status.restarted
         if old is None or new is None or old.key != new.key:
             if old is not None:
                 del self._order[bisect_left(self._order, old.key)]
@@ -321,7 +329,7 @@ class RowModel:
         """The rows that the view lets through; none when the pod is hidden."""
         view = self.view
         rows = list(below)
-        if view.unhealthy_only and not head.status.unhealthy:
+        if view.unhealthy_only and not head.status.of_interest:
             return ()
         if view.running_only:
             rows = [row for row in rows if row.container is not None and _is_up(row.container)]
@@ -367,8 +375,8 @@ def _container_rows(pod: Pod, now: int) -> tuple[Row, ...]:
         previous = following if following and following.name == container.name else None
         status = container_status(container, now, previous=previous, stopping=stopping)
         if older:
-            status = replace(status, unhealthy=False)
-        change = container_change(container, previous)
+            status = replace(status, unhealthy=False, restarted=False)
+        change = container_change(container, previous, brief=True)
         key = RowKey(pod.uid, container.id)
         rows.append(Row(key, pod, container, status, change, older=older))
     return tuple(rows)

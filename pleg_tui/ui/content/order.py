@@ -39,6 +39,7 @@ class View:
     filter: Filter = NO_FILTER
     running_only: bool = False
     unhealthy_only: bool = False
+    """Only what is unhealthy, or was restarted a short time ago."""
     columns: tuple[str, ...] | None = None
     """Names of content.columns in the order wanted; None for those that suit the width."""
     measured: bool = False

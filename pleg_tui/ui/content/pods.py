@@ -112,18 +112,16 @@ def heading_line(layout: Layout, glyphs: Glyphs, view: View) -> Line:
 
 
 def pod_name(namespace: str, name: str, width: int, glyphs: Glyphs) -> tuple[str, str]:
-    """(namespace and slash, name) in at most so many cells; the name has the first claim."""
+    """(namespace and slash, name) in at most so many cells, with one cut at most.
+
+    The name has the first claim: the namespace is cut to the room that is left, and left out where
+    that is none. Two cut pieces side by side could not be told apart.
+    """
     name = tidy(name)
-    if not namespace:
+    room = width - width_of(name) - 1
+    if not namespace or room < 1:
         return "", cut_middle(name, width, glyphs.cut)
-    space = tidy(namespace)
-    over = width_of(space) + 1 + width_of(name) - width
-    if over > 0:
-        space = cut(space, max(width_of(space) - over, min(width_of(space), 6)), glyphs.cut)
-    space += "/"
-    if width_of(space) >= width:
-        return "", cut_middle(name, width, glyphs.cut)
-    return space, cut_middle(name, width - width_of(space), glyphs.cut)
+    return f"{cut(tidy(namespace), room, glyphs.cut)}/", name
 
 
 def _name(row: Row, column: Column, drawing: Drawing) -> Line:

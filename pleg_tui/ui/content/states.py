@@ -9,8 +9,9 @@ from pleg_tui.model import Container, ContainerState, EventType, LifecycleEvent,
 from pleg_tui.ui.content.status import Status, is_evicted, is_oom
 
 STATES = (
-    "running", "exited", "created", "ready", "notready", "unhealthy", "oom", "crashloop",
-    "evicted", "error", "completed", "stopped", "starting", "stopping", "removed", "unknown",
+    "running", "exited", "created", "ready", "notready", "unhealthy", "restarted", "oom",
+    "crashloop", "evicted", "error", "completed", "stopped", "starting", "stopping", "removed",
+    "unknown",
 )  # fmt: skip
 """Every word, those that are asked for most first."""
 _OTHER_NAMES = {
@@ -25,7 +26,7 @@ _OTHER_NAMES = {
     "gone": "removed",
 }
 """What kubectl, crictl and docker call them."""
-_ONLY_NOW = frozenset({"crashloop", "unhealthy", "unknown"})
+_ONLY_NOW = frozenset({"crashloop", "unhealthy", "restarted", "unknown"})
 """What no event tells: it holds of an event when it holds of its container or pod now."""
 _LEADS_TO = {
     EventType.CONTAINER_CREATED: "created",
@@ -72,8 +73,7 @@ def _nearest(word: str) -> str:
 def container_states(container: Container, status: Status) -> frozenset[str]:
     """What holds of a container: the runtime's state, the word shown for it, and how it ended."""
     words = {container.state.name.lower(), _plain(status.word)}
-    if status.unhealthy:
-        words.add("unhealthy")
+    words |= _health(status)
     if container.state is ContainerState.EXITED:
         words |= _ending(container)
     return frozenset(words)
@@ -82,9 +82,7 @@ def container_states(container: Container, status: Status) -> frozenset[str]:
 def pod_states(pod: Pod, status: Status) -> frozenset[str]:
     """What holds of a pod; `ready` as kubectl counts it, as far as the CRI knows (no probes)."""
     words = {"ready" if pod.ready else "notready", _plain(status.word)}
-    if status.unhealthy:
-        words.add("unhealthy")
-    return frozenset(words)
+    return frozenset(words | _health(status))
 
 
 def event_states(event: LifecycleEvent, now: frozenset[str]) -> frozenset[str]:
@@ -94,6 +92,11 @@ def event_states(event: LifecycleEvent, now: frozenset[str]) -> frozenset[str]:
         ended = Container("", "", "", exit_code=event.exit_code, reason=event.reason)
         words |= _ending(ended)
     return frozenset(words)
+
+
+def _health(status: Status) -> set[str]:
+    words = {"unhealthy"} if status.unhealthy else set()
+    return words | {"restarted"} if status.restarted else words
 
 
 def _ending(container: Container) -> set[str]:

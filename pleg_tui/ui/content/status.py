@@ -19,7 +19,8 @@ CRASH_WINDOW = 600 * SECOND
 flowcontrol.Backoff as used by kuberuntime's doBackOff)."""
 START_GRACE = 30 * SECOND
 """How long a pod or container may be on its way up before that counts as unhealthy."""
-_STOP_SIGNALS = frozenset({128 + signal.SIGTERM, 128 + signal.SIGKILL})
+_KILLED = 128 + signal.SIGKILL
+_STOP_SIGNALS = frozenset({128 + signal.SIGTERM, _KILLED})
 
 
 class Tone(StrEnum):
@@ -50,8 +51,9 @@ class Severity(IntEnum):
     BAD = 0
     WARN = 1
     BUSY = 2
-    GOOD = 3
-    OFF = 4
+    RESTARTED = 3
+    GOOD = 4
+    OFF = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,20 @@ class Status:
     word: str
     tone: Tone
     unhealthy: bool = False
+    restarted: bool = False
+    """It seems well, but was restarted a short time ago."""
     until: int = 0
     """Wall time, ns, at which this stops being true although nothing happens; 0 for never."""
 
     @property
     def severity(self) -> Severity:
         """Its place in the sort by state."""
-        return Severity[self.tone.name]
+        return Severity.RESTARTED if self.restarted else Severity[self.tone.name]
+
+    @property
+    def of_interest(self) -> bool:
+        """It is unhealthy, or may have been a short time ago."""
+        return self.unhealthy or self.restarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +131,16 @@ def signal_name(exit_code: int) -> str:
         return ""
 
 
-def why(container: Container) -> str:
-    """Why an exited container ended: "completed", "exit 143 SIGTERM", "OOMKilled (exit 137)"."""
+def why(container: Container, *, brief: bool = False) -> str:
+    """Why an exited container ended: "completed", "exit 143 SIGTERM", "OOMKilled (exit 137)".
+
+    Args:
+        container: the container.
+        brief: an exit code that follows from the rest is left out: the kernel kills with 137.
+    """
     code = container.exit_code
+    if brief and is_oom(container) and code == _KILLED:
+        return "OOMKilled"
     if is_oom(container):
         return "OOMKilled" if code is None else f"OOMKilled (exit {code})"
     if is_evicted(container):
@@ -171,7 +187,9 @@ def container_status(
     if state is ContainerState.RUNNING:
         return _running_status(container, now, previous)
     if state is ContainerState.CREATED:
-        return _on_its_way("created", container.created_at, now)
+        status = _on_its_way("created", container.created_at, now)
+        again = container.restarts > 0 and not status.unhealthy
+        return replace(status, tone=Tone.WARN, restarted=True) if again else status
     if state is ContainerState.UNKNOWN:
         return UNKNOWN
     if is_evicted(container):
@@ -196,13 +214,20 @@ def status_in(pod: Pod, container: Container, now: int) -> Status:
 
 
 def _running_status(container: Container, now: int, previous: Container | None) -> Status:
-    """It runs; between two crashes that is said so, until it has run for long enough."""
-    if container.restarts < 2 or not container.started_at:
+    """It runs; that it was restarted, or is between two crashes, is said until it has run on.
+
+    Whoever looks for what has just gone wrong mostly comes when it is up again, so that counts for
+    as long as the kubelet remembers it, however it ended: a container whose probe failed gets a
+    SIGTERM, and may well exit with 0.
+    """
+    if not container.restarts or not container.started_at:
         return RUNNING
     calm_at = container.started_at + CRASH_WINDOW
-    if previous is None or not _crashed(previous) or now >= calm_at:
+    if now >= calm_at:
         return RUNNING
-    return Status(Mark.LOOP, "CrashLoop", Tone.WARN, unhealthy=True, until=calm_at)
+    if container.restarts > 1 and previous is not None and _crashed(previous):
+        return Status(Mark.LOOP, "CrashLoop", Tone.WARN, unhealthy=True, until=calm_at)
+    return Status(Mark.LOOP, "running", Tone.WARN, restarted=True, until=calm_at)
 
 
 def _on_its_way(word: str, began_at: int, now: int) -> Status:
@@ -220,7 +245,8 @@ def is_stopping(pod: Pod) -> bool:
 def pod_status(pod: Pod, statuses: Iterable[tuple[Container, Status]], now: int) -> Status:
     """The state of a pod, from its sandbox and its newest containers with their states."""
     pairs = tuple(statuses)
-    worst = min((s for _, s in pairs), key=lambda s: s.severity, default=None)
+    states = (status for _, status in pairs)
+    worst = min(states, key=lambda s: (s.severity, s.mark is not Mark.BUSY), default=None)
     running = any(c.state is ContainerState.RUNNING for c, _ in pairs)
     if is_stopping(pod):
         if running:
@@ -236,24 +262,29 @@ def pod_status(pod: Pod, statuses: Iterable[tuple[Container, Status]], now: int)
     if worst.severity <= Severity.WARN:
         return worst
     if pod.ready:
-        return RUNNING
+        return worst if worst.restarted else RUNNING
     if running:
         return Status(Mark.BUSY, "not ready", Tone.WARN, unhealthy=True)
     return COMPLETED if pod.sandbox is not None else UNKNOWN
 
 
-def container_change(container: Container, previous: Container | None = None) -> Change:
-    """What last happened to one container."""
+def container_change(
+    container: Container, previous: Container | None = None, *, brief: bool = False
+) -> Change:
+    """What last happened to one container; `brief` as why() has it."""
     if container.state is ContainerState.RUNNING:
         if previous is not None and previous.state is ContainerState.EXITED:
             tone = Tone.BAD if is_oom(previous) else Tone.WARN if previous.exit_code else Tone.OFF
-            return Change(container.started_at, f"was {why(previous)}, restarted", tone)
-        return Change(container.started_at, "started")
+            return Change(
+                container.started_at, f"was {why(previous, brief=brief)}, restarted", tone
+            )
+        return Change(container.started_at, "restarted" if container.restarts else "started")
     if container.state is ContainerState.CREATED:
         return Change(container.created_at, "created")
     if container.state is ContainerState.EXITED:
         bad = is_oom(container) or is_evicted(container) or bool(container.exit_code)
-        return Change(container.finished_at, why(container), Tone.BAD if bad else Tone.OFF)
+        tone = Tone.BAD if bad else Tone.OFF
+        return Change(container.finished_at, why(container, brief=brief), tone)
     if container.state is ContainerState.REMOVED:
         return Change(0, "removed")
     return Change(0, "state unknown", Tone.WARN)

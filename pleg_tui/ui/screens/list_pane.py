@@ -26,7 +26,7 @@ class ListPane(UsagePane):
         Binding("a", "running_only", "all", id="view.running",
                 tooltip="Show everything, or only what runs"),
         Binding("exclamation_mark", "unhealthy_only", "unhealthy", id="view.unhealthy",
-                tooltip="Show only what is unhealthy, or everything"),
+                tooltip="Show only what is unhealthy or was restarted within 10 minutes"),
     ]  # fmt: skip
 
     def look(self, view: View) -> None:
@@ -42,7 +42,7 @@ class ListPane(UsagePane):
         self.look(replace(self.view, running_only=not self.view.running_only))
 
     def action_unhealthy_only(self) -> None:
-        """Show all, or only what is unhealthy."""
+        """Show all, or only what is unhealthy or was lately."""
         self.look(replace(self.view, unhealthy_only=not self.view.unhealthy_only))
 
     def action_sort(self) -> None:

@@ -158,6 +158,7 @@ class Live(FilterPane, ListPane, HintPane):
             usage=self._usage,
             message=self._message[0] if self._message else None,
             paused=self._held.changes if self._held is not None else None,
+            resume_key=self.tui.key_name("view.pause", "space"),
             modes=self.tui.mode_bar(),
             activity=self.tui.activity(),
             pleg=self.tui.pleg(),
