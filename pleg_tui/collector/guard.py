@@ -19,8 +19,8 @@ BEAT_S = 0.5
 """How often a live event loop says so."""
 STUCK_S = 2
 """A loop that has not run for this long ends the process."""
-STUCK_CODE = 1
-"""The exit code of that (faulthandler.dump_traceback_later)."""
+STUCK_CODE = -signal.SIGALRM
+"""The exit code of that, as subprocess has it."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -38,15 +38,25 @@ def die_with(parent_pid: int) -> bool:
     return os.getppid() == parent_pid
 
 
-async def beat(heartbeat_fd: int, log: IO[str]) -> None:
-    """Re-arm the watchdog and tell the parent, for ever.
+def watch(log: IO[str]) -> None:
+    """Set the watchdog up; to be called in the main thread.
 
-    The watchdog's thread is C: it ends the process even when Python is stuck in one instruction.
+    It is a timer of the kernel's, whose signal ends the process whatever Python is at. On its way
+    it has a handler in C write down where Python was. A parent may have left the signal ignored or
+    blocked, and programs keep that.
     """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    faulthandler.register(signal.SIGALRM, file=log, chain=True)
+
+
+async def beat(heartbeat_fd: int, log: IO[str]) -> None:
+    """Re-arm the watchdog and tell the parent, for ever."""
     if heartbeat_fd >= 0:
         os.set_blocking(heartbeat_fd, False)
+    watch(log)
     while True:
-        faulthandler.dump_traceback_later(STUCK_S, exit=True, file=log)
+        signal.setitimer(signal.ITIMER_REAL, STUCK_S)
         if heartbeat_fd >= 0:
             with contextlib.suppress(OSError):  # full: the parent is stopped; closed: it is gone
                 os.write(heartbeat_fd, b".")

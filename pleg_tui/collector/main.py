@@ -28,7 +28,7 @@ from pleg_tui.cri.clean import clean
 from pleg_tui.frames import Flag, Frame, FrameError, Kind
 
 FAULT = 70
-"""Exit code of a fault; 1 is the watchdog's own (faulthandler.dump_traceback_later)."""
+"""Exit code of a fault."""
 RETRY_MOST_S = 60.0
 RELIST_AGAIN_S = 5.0
 USAGE_S = 10.0
