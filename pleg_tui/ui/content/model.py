@@ -1,19 +1,18 @@
 """The rows of the live list: pods in order, their containers under them, kept up as pods change.
 
-Only pods that changed are looked at again. The flat list of rows is put together anew when its
-make-up changed and somebody looks at it.
+Only pods that changed are looked at again, and only rows that somebody asks for are looked up.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
 from pleg_tui.ui.content.filters import StatesOf
 from pleg_tui.ui.content.order import BY_USAGE, Key, View, sort_key
+from pleg_tui.ui.content.places import Places
 from pleg_tui.ui.content.states import container_states, pod_states
 from pleg_tui.ui.content.status import (
     GONE,
@@ -98,16 +97,41 @@ class Totals:
 class _Entry:
     """A pod as the list holds it."""
 
-    head: Row
-    """The pod's own row."""
-    below: tuple[Row, ...]
-    """A row for every container of it."""
+    whole: tuple[Row, ...]
+    """The pod's own row, and one for every container of it."""
     key: Key
-    rows: tuple[Row, ...]
-    """The head and, folded or not, those of its containers that pass; empty when hidden."""
     until: int
     """When it must be looked at again, ns; 0 for never."""
+    rows: tuple[Row, ...] = ()
+    """The pod's own, folded or not, and those of its containers that pass; none when hidden."""
+    shown: tuple[Row, ...] = ()
+    """Those that can be seen."""
     gone_at: int = 0
+
+
+class Rows(Sequence[Row]):
+    """Every visible row, in order."""
+
+    def __init__(self, places: Places, entries: Mapping[str, _Entry]) -> None:
+        self._places = places
+        self._entries = entries
+
+    def __len__(self) -> int:
+        return self._places.rows
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        key, place = self._places.at(index)
+        return self._entries[str(key[-1])].shown[place]
 
 
 class RowModel:
@@ -117,25 +141,16 @@ class RowModel:
         self.view = View()
         self._samples: Mapping[str, Sample] = NO_SAMPLES
         self._entries: dict[str, _Entry] = {}
-        self._order: list[Key] = []
+        self._places = Places()
+        self.rows = Rows(self._places, self._entries)
         self._fold_all = False
         self._fold_not: set[str] = set()
-        self._rows: list[Row] = []
-        self._index: dict[RowKey, int] = {}
-        self._stale = False
         self._gone: set[str] = set()
         self._due: dict[str, int] = {}
         self._containers = 0
         self._unhealthy = 0
         self._restarted = 0
         self._shown = 0
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        """Every visible row, in order."""
-        if self._stale:
-            self._flatten()
-        return self._rows
 
     @property
     def totals(self) -> Totals:
@@ -151,13 +166,15 @@ class RowModel:
     def pod(self, uid: str) -> Pod | None:
         """A pod of the list, shown or not; for a moment also one that is gone."""
         entry = self._entries.get(uid)
-        return None if entry is None else entry.head.pod
+        return None if entry is None else entry.whole[0].pod
 
     def index(self, key: RowKey) -> int | None:
         """Where a row stands; None when it is not visible."""
-        if self._stale:
-            self._flatten()
-        return self._index.get(key)
+        entry = self._entries.get(key.pod)
+        if entry is None:
+            return None
+        place = next((at for at, row in enumerate(entry.shown) if row.key == key), None)
+        return None if place is None else self._places.first(entry.key) + place
 
     def update(
         self,
@@ -190,33 +207,26 @@ class RowModel:
 
     def set_view(self, view: View) -> None:
         """Look at the list in another way."""
-        resort = view.sort is not self.view.sort
-        self.view = view
-        self._shown = 0
-        for entry in self._entries.values():
-            head = entry.head
-            if resort:
-                entry.key = self._sort_key(head)
-            if entry.gone_at:
-                continue
-            entry.rows = self._visible(head, entry.below)
-            self._shown += bool(entry.rows)
-        if resort:
-            self._order = sorted(entry.key for entry in self._entries.values())
-        self._stale = True
+        before, self.view = self.view, view
+        self._places.reverse = view.reverse
+        if view.sort is not before.sort:
+            self._sort()
+        if _choice(view) != _choice(before):
+            for entry in self._entries.values():
+                if not entry.gone_at:
+                    self._shown -= bool(entry.rows)
+                    entry.rows = self._passing(entry.whole)
+                    self._shown += bool(entry.rows)
+            self._show()
 
     def set_samples(self, samples: Mapping[str, Sample]) -> bool:
         """What the pods use is known anew; True when they stand in another order now."""
         self._samples = samples
         if self.view.sort not in BY_USAGE:
             return False
-        before = self._order
-        for entry in self._entries.values():
-            entry.key = self._sort_key(entry.head)
-        self._order = sorted(entry.key for entry in self._entries.values())
-        moved = [key[-1] for key in before] != [key[-1] for key in self._order]
-        self._stale |= moved
-        return moved
+        before = [key[-1] for key in self._places.keys]
+        self._sort()
+        return before != [key[-1] for key in self._places.keys]
 
     def tick(self, now: int) -> Changes:
         """Let time pass: rows of pods long gone leave, and states that run out are replaced."""
@@ -226,7 +236,7 @@ class RowModel:
         cells: list[Cell] = []
         for uid in [u for u, until in self._due.items() if now >= until]:
             entry = self._entries[uid]
-            new = self._entry(entry.head.pod, now)
+            new = self._entry(entry.whole[0].pod, now)
             rows |= self._replace(uid, entry, new)
             cells += _differences(entry.rows, new.rows)
         return Changes(rows, tuple(cells))
@@ -251,33 +261,32 @@ class RowModel:
         if self.is_folded(uid) == folded or uid not in self._entries:
             return False
         self._fold_not ^= {uid}
-        self._stale = True
+        entry = self._entries[uid]
+        entry.shown = self._seen(entry.rows)
+        self._places.put(entry.key, len(entry.shown))
         return True
 
     def fold_all(self, folded: bool) -> None:
         """Hide or show the containers of every pod."""
         self._fold_all = folded
         self._fold_not.clear()
-        self._stale = True
+        self._show()
 
     @property
     def all_folded(self) -> bool:
         """Pods are folded unless they were unfolded one by one."""
         return self._fold_all
 
-    def _flatten(self) -> None:
-        rows: list[Row] = []
+    def _sort(self) -> None:
+        for entry in self._entries.values():
+            entry.key = self._sort_key(entry.whole[0])
+        self._places.fill((entry.key, len(entry.shown)) for entry in self._entries.values())
+
+    def _show(self) -> None:
         entries = self._entries
-        order = reversed(self._order) if self.view.reverse else self._order
-        for key in order:
-            shown = entries[str(key[-1])].rows
-            if len(shown) > 1 and self.is_folded(shown[0].key.pod):
-                rows.append(replace(shown[0], folded=True))
-            else:
-                rows += shown
-        self._rows = rows
-        self._index = {row.key: index for index, row in enumerate(rows)}
-        self._stale = False
+        for entry in entries.values():
+            entry.shown = self._seen(entry.rows)
+        self._places.measure(lambda key: len(entries[str(key[-1])].shown))
 
     def _replace(self, uid: str, old: _Entry | None, new: _Entry | None) -> bool:
         """Put one entry in another's place; True when the list may look different now."""
@@ -285,14 +294,11 @@ class RowModel:
             if entry is not None:
                 self._shown += sign * bool(entry.rows and not entry.gone_at)
                 if not entry.gone_at:
-                    self._containers += sign * len(entry.below)
-                    self._unhealthy += sign * entry.head.status.unhealthy
-                    self._restarted += sign * entry.head.status.restarted
-        if old is None or new is None or old.key != new.key:
-            if old is not None:
-                del self._order[bisect_left(self._order, old.key)]
-            if new is not None:
-                insort(self._order, new.key)
+                    self._containers += sign * (len(entry.whole) - 1)
+                    self._unhealthy += sign * entry.whole[0].status.unhealthy
+                    self._restarted += sign * entry.whole[0].status.restarted
+        if old is not None and (new is None or old.key != new.key):
+            self._places.drop(old.key)
         self._gone.discard(uid)
         self._due.pop(uid, None)
         if new is None:
@@ -300,14 +306,13 @@ class RowModel:
             self._fold_not.discard(uid)
         else:
             self._entries[uid] = new
+            new.shown = self._seen(new.rows)
+            self._places.put(new.key, len(new.shown))
             if new.gone_at:
                 self._gone.add(uid)
             elif new.until:
                 self._due[uid] = new.until
-        old_rows = old.rows if old is not None else ()
-        new_rows = new.rows if new is not None else ()
-        self._stale |= bool(old_rows or new_rows)
-        return bool(old_rows or new_rows)
+        return bool((old is not None and old.rows) or (new is not None and new.rows))
 
     def _entry(self, pod: Pod, now: int) -> _Entry:
         """Look at one pod."""
@@ -316,45 +321,57 @@ class RowModel:
         status = pod_status(pod, [(c, row.status) for c, row in current], now)
         change = pod_change(pod, [(c, row.change) for c, row in current])
         head = Row(RowKey(pod.uid), pod, None, status, change)
-        until = min((row.status.until for row in (head, *below) if row.status.until), default=0)
-        key = self._sort_key(head)
-        return _Entry(head, below, key, self._visible(head, below), until)
+        whole = (head, *below)
+        until = min((row.status.until for row in whole if row.status.until), default=0)
+        return _Entry(whole, self._sort_key(head), until, self._passing(whole))
 
     def _sort_key(self, head: Row) -> Key:
         sample = self._samples.get(head.key.pod)
         usage = sample.usage if sample is not None else None
         return sort_key(self.view.sort, head.pod, head.status, head.change, usage)
 
-    def _visible(self, head: Row, below: tuple[Row, ...]) -> tuple[Row, ...]:
+    def _passing(self, whole: tuple[Row, ...]) -> tuple[Row, ...]:
         """The rows that the view lets through; none when the pod is hidden."""
         view = self.view
-        rows = list(below)
+        head, rows = whole[0], whole
         if view.unhealthy_only and not head.status.of_interest:
             return ()
         if view.running_only:
-            rows = [row for row in rows if row.container is not None and _is_up(row.container)]
+            rows = (head, *(row for row in whole[1:] if row.container and _is_up(row.container)))
             sandbox = head.pod.sandbox
-            if not rows and (sandbox is None or sandbox.state is not SandboxState.READY):
+            if len(rows) == 1 and (sandbox is None or sandbox.state is not SandboxState.READY):
                 return ()
         if view.filter:
-            containers = tuple(row.container for row in rows if row.container is not None)
-            kept = view.filter.select(head.pod, containers, _states_of(head, below))
+            containers = tuple([row.container for row in rows if row.container is not None])
+            kept = view.filter.select(head.pod, containers, _states_of(whole))
             if kept is None:
                 return ()
-            ids = {container.id for container in kept}
-            rows = [row for row in rows if row.key.container in ids]
-        if rows:
-            rows[-1] = replace(rows[-1], last=True)
-        return (head, *rows)
+            if len(kept) < len(containers):
+                ids = {container.id for container in kept}
+                rows = (head, *(row for row in rows[1:] if row.key.container in ids))
+        if len(rows) > 1 and not rows[-1].last:
+            rows = (*rows[:-1], replace(rows[-1], last=True))
+        return rows
+
+    def _seen(self, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+        """Of the rows that pass, those that can be seen: of a folded pod its own."""
+        if (self._fold_all or self._fold_not) and len(rows) > 1 and self.is_folded(rows[0].key.pod):
+            return (replace(rows[0], folded=True),)
+        return rows
 
 
-def _states_of(head: Row, below: tuple[Row, ...]) -> StatesOf:
+def _choice(view: View) -> tuple[object, ...]:
+    """What of a view decides which pods and containers pass."""
+    return view.filter, view.running_only, view.unhealthy_only
+
+
+def _states_of(whole: tuple[Row, ...]) -> StatesOf:
     """What the filter asks for where it names states; most do not."""
 
     def of(container: Container | None) -> frozenset[str]:
+        row = next(row for row in whole if row.container is container)
         if container is None:
-            return pod_states(head.pod, head.status)
-        row = next(row for row in below if row.container is container)
+            return pod_states(row.pod, row.status)
         return container_states(container, row.status)
 
     return of
@@ -378,7 +395,7 @@ def _container_rows(pod: Pod, now: int) -> tuple[Row, ...]:
             status = replace(status, unhealthy=False, restarted=False)
         change = container_change(container, previous, brief=True)
         key = RowKey(pod.uid, container.id)
-        rows.append(Row(key, pod, container, status, change, older=older))
+        rows.append(Row(key, pod, container, status, change, following is None, older))
     return tuple(rows)
 
 
