@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 THEMES = ("pleg-dark", "pleg-light", "ansi-dark", "ansi-light")
 FPS_LOCAL = 4.0
 FPS_SSH = 2.0
-_KEYS_PER_SECOND = 30
-"""Repaints a second that Textual may do. Changes of the node are drawn `fps` times a second at
-most; this is for what the keys do, which is to be seen at once."""
+_PAINTS_PER_SECOND = 240
+"""Repaints that Textual may do. Changes of the node are drawn `fps` times a second at most; this is
+for what the keys do: what is not ready for a key's first paint has to wait for one or two periods.
+"""
 
 
 def default_fps(environ: Mapping[str, str] = os.environ) -> float:
@@ -96,7 +97,7 @@ def prepare_environment(options: UiOptions, environ: MutableMapping[str, str] = 
 
     What the admin has set stays.
     """
-    environ.setdefault("TEXTUAL_FPS", str(max(_KEYS_PER_SECOND, round(options.fps))))
+    environ.setdefault("TEXTUAL_FPS", str(max(_PAINTS_PER_SECOND, round(options.fps))))
     environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     environ.setdefault("ESCDELAY", "50")

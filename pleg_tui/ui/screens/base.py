@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, cast
 
+from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.widget import Widget
 
 from pleg_tui.feed.types import Delta
 from pleg_tui.ui.content.bars import Usage
@@ -19,6 +21,8 @@ class PlegScreen(Screen[None]):
     """A screen of this program's: the app tells it what changed, and when a second has passed."""
 
     COMPONENT_CLASSES = COMPONENTS
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """Who has the focus; those that gain and lose it paint themselves, not the whole screen."""
 
     @property
     def tui(self) -> PlegTui:

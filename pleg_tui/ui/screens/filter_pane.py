@@ -77,6 +77,8 @@ class FilterPane(EventsPane):
             self.look(replace(self.view, filter=filter_))
 
     def _blame(self, fault: str) -> None:
+        if fault == self.fault:
+            return  # to say nothing again would have the whole screen laid out
         self.fault = fault
         text = fault.replace("…", self.tui.glyphs.cut)
         self.query_one("#filter-fault", Static).update(f"{text} " if text else "")

@@ -128,6 +128,7 @@ class Live(FilterPane, ListPane, HintPane):
         self.events = self.query_one("#events", EventList)
         self.timeline = self.query_one("#timeline", Timeline)
         self.pods.strip = self.timeline.short_strip
+        self.pods.chosen = self._cursor_moved
         self.timeline.suit(self.size.height)
         options = self.tui.options
         self.pods.model.set_view(View(sort=SortBy(options.sort), columns=options.columns))
@@ -296,7 +297,6 @@ class Live(FilterPane, ListPane, HintPane):
         self.timeline.toggle()
         self._cursor_moved()
 
-    @on(PodList.Moved)
     def _cursor_moved(self) -> None:
         self.timeline.look(self.pods.row, self.tui.now())
 

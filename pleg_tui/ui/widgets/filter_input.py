@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.suggester import Suggester
 from textual.widgets import Input
 
@@ -35,6 +37,9 @@ class FilterInput(Input):
         Binding("tab", "complete", "complete", id="filter.complete"),
         Binding("escape", "give_up", "clear", id="filter.give-up"),
     ]
+
+    virtual_size = Reactive(Size(0, 0), layout=False)
+    """How wide the text is, which lays nothing out: the line is as wide as there is room."""
 
     def __init__(self) -> None:
         super().__init__(

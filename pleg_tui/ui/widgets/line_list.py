@@ -37,6 +37,7 @@ class LineList(ScrollView, can_focus=True):
         self.cursor = 0
         self._count = 0
         self._painter = Painter(self)
+        self._styles: tuple[object, ...] = ()
         self._drawn: dict[int, tuple[Line, str]] = {}
         self._measured = (Size(), Size())
         """Its outer size, and the window that this leaves: asked for with every line."""
@@ -118,18 +119,20 @@ class LineList(ScrollView, can_focus=True):
             self.repaint()
 
     def notify_style_update(self) -> None:
-        """The theme changed, or the focus came or went."""
+        """The theme changed, or the focus came or went, which on_focus sees to."""
         super().notify_style_update()
-        self._painter.clear()
-        self._drawn.clear()
-        self.refresh()
+        styles = (self.app.theme, self.rich_style)
+        if styles != self._styles:
+            self._styles = styles
+            self._painter.clear()
+            self._drawn.clear()
+            self.refresh()
 
     def on_resize(self) -> None:
-        """Another size: everything is drawn again, the cursor stays in sight."""
-        self._drawn.clear()
+        """Another size: it was drawn for that already, now the cursor is brought into sight."""
         self.set_reactive(LineList.virtual_size, Size(self.window.width, self._count))
-        self.refresh()
         self.show_cursor()
+        self.repaint()
 
     def on_focus(self) -> None:
         """The cursor looks different in the pane that has the focus."""

@@ -38,9 +38,6 @@ class PodList(LineList):
         Binding("z", "fold_all", "Fold or unfold all pods", show=False, id="list.fold-all"),
     ]
 
-    class Moved(Message):
-        """The admin chose another row."""
-
     class Opened(Message):
         """A row was clicked twice."""
 
@@ -64,6 +61,9 @@ class PodList(LineList):
         self._samples: Mapping[str, Sample] = NO_SAMPLES
         self.strip: Callable[[str, int, int], Line] | None = None
         """Draws the last minutes of a pod: its key, cells, wall time in ns."""
+        self.chosen: Callable[[], None] | None = None
+        """Is told when the admin has chosen another row; no message, which would come after the
+        list is painted, and have the rest painted a frame later."""
 
     # -- what is shown
 
@@ -205,7 +205,11 @@ class PodList(LineList):
         """The admin chose a row."""
         row = self.row
         self._key = row.key if row is not None else None
-        self.post_message(self.Moved())
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.chosen is not None:
+            self.chosen()
 
     def on_click(self, event: events.Click) -> None:
         """Two clicks open the row."""
@@ -223,7 +227,7 @@ class PodList(LineList):
             self._key = row.key
         if self.model.fold(row.key.pod, folded):
             self._changed(True, self._now)
-            self.post_message(self.Moved())
+            self._tell()
 
     def action_fold_all(self) -> None:
         """Fold every pod, or unfold every one."""
