@@ -232,7 +232,7 @@ def test_the_status_line_fits_and_keeps_what_must_be_seen(
 
 
 def test_keys_that_do_not_fit_are_left_out_whole() -> None:
-    line, spots = key_line([("a", "alpha"), ("b", "beta"), ("c", "gamma")], 20)
+    line, spots = key_line((("a", "alpha"), ("b", "beta"), ("c", "gamma")), 20)
     assert "".join(part.text for part in line).strip() == "a alpha  b beta"
     assert spots == [(1, 8, 0), (10, 16, 1)]
 

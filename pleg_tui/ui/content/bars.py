@@ -1,8 +1,14 @@
-"""The one-line bars: the status line, the panes' titles, the banner, the keys."""
+"""The one-line bars: the status line, the panes' titles, the banner, the keys.
+
+All are looked at once a second and after every change, and most say what they said before, so the
+last lines are kept by what they were made of.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 from pleg_tui.feed.types import Health, Phase
@@ -93,6 +99,7 @@ def modes_parts(modes: tuple[tuple[str, str, bool], ...], *, keys: bool = False)
     return tuple(part for part in parts if part.text)
 
 
+@lru_cache(maxsize=4)
 def status_line(facts: StatusFacts, width: int, glyphs: Glyphs) -> Line:
     """The line at the top of the screen."""
     health = facts.health
@@ -196,6 +203,7 @@ def retry_text(health: Health, now: float) -> str:
     return f"  Trying again in {seconds} s." if seconds > 0 else "  Trying again now."
 
 
+@lru_cache(maxsize=4)
 def pods_title(totals: Totals, view: View, *, focused: bool, width: int, glyphs: Glyphs) -> Line:
     """The title of the pane of pods."""
     left = [
@@ -228,7 +236,10 @@ def title_item(text: str, focused: bool, glyphs: Glyphs) -> Item:
     return Item((Part(f"{glyphs.edge if focused else ' '}{text}", style),))
 
 
-def key_line(keys: list[tuple[str, str]], width: int) -> tuple[Line, list[tuple[int, int, int]]]:
+@lru_cache(maxsize=4)
+def key_line(
+    keys: tuple[tuple[str, str], ...], width: int
+) -> tuple[Line, Sequence[tuple[int, int, int]]]:
     """As many keys with what they do as fit, in the order given.
 
     Returns:

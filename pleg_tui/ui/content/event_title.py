@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pleg_tui.ui.content.bars import title_item
 from pleg_tui.ui.content.event_view import EventView
@@ -43,6 +44,7 @@ class PaneFacts:
     """Cells beside the list's columns."""
 
 
+@lru_cache(maxsize=4)
 def events_title(facts: PaneFacts, width: int, glyphs: Glyphs) -> Line:
     """The title, the headings of the list's last columns at its end."""
     view = facts.view

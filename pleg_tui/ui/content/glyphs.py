@@ -27,9 +27,9 @@ _ASCII_MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Glyphs:
-    """One cell each."""
+    """One cell each. There are two sets, told apart by which one it is."""
 
     marks: Mapping[Mark, str] = field(default_factory=lambda: _MARKS)
     live: str = "●"

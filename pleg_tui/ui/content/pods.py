@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pleg_tui.ui.content.columns import Column, Layout
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -94,6 +95,7 @@ def _aspects(row: Row, drawing: Drawing) -> tuple[object, ...]:
     )
 
 
+@lru_cache(maxsize=4)
 def heading_line(layout: Layout, glyphs: Glyphs, view: View) -> Line:
     """The columns' titles, with an arrow at the one that the list is sorted by."""
     parts: list[Part] = []

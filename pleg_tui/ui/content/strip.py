@@ -221,12 +221,8 @@ def strip_line(cells: Sequence[Look], glyphs: Glyphs, marked: int = -1, mark: st
 
 
 @lru_cache(maxsize=4)
-def _signs_of(*signs: str) -> dict[Look, str]:
-    return dict(zip(Look, signs, strict=True))
-
-
 def _signs(glyphs: Glyphs) -> dict[Look, str]:
-    return _signs_of(
+    signs = (
         " ",
         glyphs.created,
         glyphs.running,
@@ -239,6 +235,7 @@ def _signs(glyphs: Glyphs) -> dict[Look, str]:
         glyphs.again,
         glyphs.oom,
     )
+    return dict(zip(Look, signs, strict=True))
 
 
 def legend(glyphs: Glyphs) -> list[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from pleg_tui.model import ContainerState
@@ -61,6 +62,7 @@ def changes(track: Track) -> list[Change]:
     return found
 
 
+@lru_cache(maxsize=4)
 def timeline_title(facts: TimelineFacts, *, focused: bool, width: int, glyphs: Glyphs) -> Line:
     """The title of the pane: whose time, how much of it, and what the signs mean."""
     left = [title_item("Timeline", focused, glyphs)]

@@ -31,16 +31,17 @@ class Bar(Widget):
         self._clicked = clicked
         self._painter = Painter(self)
         self._drawn: Line | None = None
+        self._width = 0
 
     def check(self) -> None:
         """Draw the line again if it is another one now."""
-        if self._drawn is not None and self._make(self.size.width) != self._drawn:
+        if self._drawn is not None and self._make(self._width) != self._drawn:
             self._drawn = None
-            self.refresh(Region(0, 0, self.size.width, 1))
+            self.refresh(Region(0, 0, self._width, 1))
 
     def render_line(self, y: int) -> Strip:
         """Draw it."""
-        width = self.size.width
+        width = self._width = self.size.width
         if y:
             return Strip.blank(width, self.rich_style)
         self._drawn = self._make(width)

@@ -19,7 +19,8 @@ class KeyBar(Bar):
         super().__init__(self._line, clicked=self._press, id=id)
         self._ids = ids
         self._keys: list[tuple[str, str, str]] = []
-        self._spots: list[tuple[int, int, int]] = []
+        self._shown: tuple[tuple[str, str], ...] = ()
+        self._spots: Sequence[tuple[int, int, int]] = ()
 
     def on_mount(self) -> None:
         """Follow the bindings: they differ by focus, and the keymap may change."""
@@ -38,10 +39,11 @@ class KeyBar(Bar):
                 first[name] = (shown, binding.description, binding.key)
         own = [name for name in first if name.startswith("filter.")]
         self._keys = [first[name] for name in own or self._ids if name in first]
+        self._shown = tuple((key, label) for key, label, _ in self._keys)
         self.check()
 
     def _line(self, width: int) -> Line:
-        line, self._spots = key_line([(key, label) for key, label, _ in self._keys], width)
+        line, self._spots = key_line(self._shown, width)
         return line
 
     def _press(self, x: int) -> None:

@@ -40,7 +40,6 @@ class Timeline(Vertical):
         self._wanted: bool | None = None
         self._strips: dict[str, tuple[tuple[int, int, int, int], Line]] = {}
         self._frame = (0, 0, window(0, SHORT_STRIP, 1))
-        self._titled: tuple[object, Line] = (None, ())
 
     def compose(self) -> ComposeResult:
         """Build the pane."""
@@ -93,11 +92,8 @@ class Timeline(Vertical):
         return next((c for c in pod.containers if c.id == chosen), None)
 
     def _title(self, width: int) -> Line:
-        facts, focused = self.pane.facts, self.pane.has_focus
-        if self._titled[0] != (facts, focused, width):
-            line = timeline_title(facts, focused=focused, width=width, glyphs=self._glyphs)
-            self._titled = ((facts, focused, width), line)
-        return self._titled[1]
+        pane = self.pane
+        return timeline_title(pane.facts, focused=pane.has_focus, width=width, glyphs=self._glyphs)
 
     # -- the strips in the list
 
