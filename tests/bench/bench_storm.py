@@ -15,6 +15,8 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from pleg_tui.node.process_cpu import clock_ns
 from tests.bench.harness import PEERS, Report, Setting, entry
@@ -25,79 +27,82 @@ REACH = 0.9
 SECOND_S = 1.0
 
 
-def _within(child: subprocess.Popen[bytes], seconds: float = 90) -> subprocess.Popen[bytes]:
-    """The child, which is ended after so long: then whoever waits for its words hears nothing."""
+def _within(command: list[str], seconds: float = 90) -> subprocess.Popen[bytes]:
+    """A child, which is ended after so long: then whoever waits for its words hears nothing."""
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
     timer = threading.Timer(seconds, child.kill)
     timer.daemon = True
     timer.start()
     return child
 
 
-class Server:
-    """The peer that sends, in a process of its own."""
+def _line(child: subprocess.Popen[bytes]) -> str:
+    """What it says next.
 
-    def __init__(self, events: int) -> None:
+    Raises:
+        RuntimeError: it has ended.
+    """
+    assert child.stdout is not None
+    said = child.stdout.readline().decode().strip()
+    if not said:
+        raise RuntimeError(f"{Path(str(child.args[2])).name} has ended")  # type: ignore[index]
+    return said
+
+
+class Storm:
+    """The peer that sends, and one that reads, each in a process of its own."""
+
+    def __init__(self, events: int, reader: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="pleg-tui-storm-")
-        self.socket = f"{self._folder.name}/cri.sock"
-        command = [sys.executable, "-P", str(PEERS / "storm_server.py"), self.socket, str(events)]
-        self._child = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment())
-        self.line()
-
-    def line(self) -> str:
-        """What it says next."""
-        assert self._child.stdout is not None
-        return self._child.stdout.readline().decode()
+        self._socket = f"{self._folder.name}/cri.sock"
+        program = [sys.executable, "-P"]
+        size = str(events)
+        self._server = _within([*program, str(PEERS / "storm_server.py"), self._socket, size])
+        _line(self._server)
+        endpoint = f"unix://{self._socket}"
+        self.reader = _within([*program, str(PEERS / reader), endpoint, size])
 
     def go(self) -> float:
-        """Let it send to whoever has subscribed; seconds until the last was sent."""
-        while (said := self.line().strip()) != "made":
-            if not said and self._child.poll() is not None:
-                raise RuntimeError("the storm's server has ended")
+        """Let it send to the reader, when that has subscribed; the sender's CPU seconds."""
+        _line(self._server)
         time.sleep(0.3)
-        Path(f"{self.socket}.go").touch()
-        return float(self.line().split()[0])
+        Path(f"{self._socket}.go").touch()
+        return float(_line(self._server))
 
-    def close(self) -> None:
-        """End it."""
-        self._child.terminate()
-        self._child.wait()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for child in (self.reader, self._server):
+            child.terminate()
+            child.wait()
         self._folder.cleanup()
 
 
-def bare(server: Server, events: int) -> tuple[float, float]:
-    """(seconds, CPU seconds) of the client that throws the events away."""
-    command = [
-        sys.executable, "-P", str(PEERS / "bare_reader.py"), f"unix://{server.socket}", str(events),
-    ]  # fmt: skip
-    child = _within(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()))
-    assert child.stdout is not None
-    child.stdout.readline()
-    time.sleep(0.3)
-    server.go()
-    seconds, cpu = child.stdout.readline().split()
-    child.wait()
-    return float(seconds), float(cpu)
+def bare(events: int) -> dict[str, float]:
+    """The client that throws the events away."""
+    with Storm(events, "bare_reader.py") as storm:
+        sender_cpu = storm.go()
+        seconds, cpu = _line(storm.reader).split()
+    return {"received_s": float(seconds), "cpu_s": float(cpu), "sender_cpu_s": sender_cpu}
 
 
-def dashboard_run(server: Server, events: int) -> dict[str, float]:
+def dashboard_run(events: int) -> dict[str, float]:
     """What a whole dashboard makes of the storm, as peers/storm_dashboard.py says."""
-    command = [
-        sys.executable, "-P", str(PEERS / "storm_dashboard.py"), f"unix://{server.socket}",
-        str(events),
-    ]  # fmt: skip
-    child = _within(subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()))
-    assert child.stdout is not None
-    child.stdout.readline()
-    collector = int(child.stdout.readline())
-    time.sleep(0.5)
-    before = clock_ns(collector) or 0
-    sent = server.go()
-    told = json.loads(child.stdout.readline())
-    told["sent_s"] = sent
-    told["collector_cpu_s"] = ((clock_ns(collector) or 0) - before) / 1e9
-    child.terminate()
-    child.wait()
-    return dict(told)
+    with Storm(events, "storm_dashboard.py") as storm:
+        _line(storm.reader)
+        collector = int(_line(storm.reader))
+        before = clock_ns(collector) or 0, clock_ns(storm.reader.pid) or 0
+        sender_cpu = storm.go()
+        told: dict[str, float] = json.loads(_line(storm.reader))
+        after = clock_ns(collector) or 0, clock_ns(storm.reader.pid) or 0
+    told["cpu_s"], told["ui_cpu_s"] = ((b - a) / 1e9 for a, b in zip(before, after, strict=True))
+    return told | {"sender_cpu_s": sender_cpu}
 
 
 def measure(setting: Setting) -> Report:
@@ -106,31 +111,27 @@ def measure(setting: Setting) -> Report:
     report = Report(
         "storm", f"A storm of {events:,} events, UI on", f"a server of this benchmark, {PODS} pods"
     )
-    server = Server(events)
     bares, mine = [], []
-    try:
-        for _ in range(rounds):
-            bares.append(bare(server, events))
-            mine.append(dashboard_run(server, events))
-    finally:
-        server.close()
-    floor = report.add(
-        "a bare Python gRPC reader", "events/s", [events / seconds for seconds, _ in bares]
-    )
-    rate = report.add(
-        "the collector, UI on", "events/s", [events / one["received_s"] for one in mine]
-    )
+    for _ in range(rounds):
+        bares.append(bare(events))
+        mine.append(dashboard_run(events))
+
+    def per_second(runs: list[dict[str, float]]) -> list[float]:
+        return [events / one["received_s"] for one in runs]
+
+    def per_event(runs: list[dict[str, float]], whose: str) -> list[float]:
+        return [one[whose] / events * 1e6 for one in runs]
+
+    floor = report.add("a bare Python gRPC reader", "events/s", per_second(bares))
+    rate = report.add("the collector, UI on", "events/s", per_second(mine))
     rate.ratio = (rate.median or 0) / (floor.median or 1)
     rate.against, rate.reach, rate.reached = "the bare reader", "≥ 0.9 ×", rate.ratio >= REACH
-    least = report.add(
-        "a bare reader, CPU for an event", "µs", [c / events * 1e6 for _, c in bares]
-    )
-    cpu = report.add(
-        "the collector, CPU for an event",
-        "µs",
-        [one["collector_cpu_s"] / events * 1e6 for one in mine],
-    )
+    least = report.add("a bare reader, CPU for an event", "µs", per_event(bares, "cpu_s"))
+    cpu = report.add("the collector, CPU for an event", "µs", per_event(mine, "cpu_s"))
     cpu.ratio, cpu.against = (cpu.median or 0) / (least.median or 1), "the bare reader"
+    report.add("the UI, CPU for an event, drawing and all", "µs", per_event(mine, "ui_cpu_s"))
+    sender = per_event(bares + mine, "sender_cpu_s")
+    report.add("the sender, CPU for an event", "µs", sender, note="none is faster than this")
     report.add("frames dropped for the UI, and counted", "", [one["lost"] for one in mine])
     wrong = sum(not one["same"] for one in mine)
     after = [one["settled_s"] for one in mine]

@@ -27,8 +27,6 @@ async def main() -> None:
     endpoint, events = sys.argv[1], int(sys.argv[2])
     channel: Any = grpc.aio.insecure_channel(endpoint, options=_OPTIONS)
     call = channel.unary_stream(methods.GET_CONTAINER_EVENTS)(b"", timeout=300)
-    await call.wait_for_connection()
-    print("ready", flush=True)
     begun = cpu = 0.0
     left = events
     async for _message in call:

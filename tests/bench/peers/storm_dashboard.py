@@ -29,7 +29,7 @@ async def watch(feed: Any, seen: dict[str, float], endpoint: str) -> dict[str, A
     while feed.health.phase is not Phase.LIVE or feed.health.collector_pid is None:
         await asyncio.sleep(0.05)
     await asyncio.sleep(3)  # the confirming listing has passed
-    print(feed.health.collector_pid, flush=True)
+    _say(feed.health.collector_pid)
     while "first" not in seen:
         await asyncio.sleep(0.01)
     counted = -1.0
@@ -40,16 +40,17 @@ async def watch(feed: Any, seen: dict[str, float], endpoint: str) -> dict[str, A
     end = time.monotonic() + 20
     while (same := _state(feed) == wanted) is False and time.monotonic() < end:
         await asyncio.sleep(0.02)
-    now = time.monotonic_ns()
+    settled = seen["state"] if same else time.monotonic_ns()
     return {
         "received_s": (seen["last"] - seen["first"]) / 1e9,
-        "settled_s": (max(seen["state"], seen["last"]) - seen["last"]) / 1e9
-        if same
-        else (now - seen["last"]) / 1e9,
+        "settled_s": max(settled - seen["last"], 0) / 1e9,
         "lost": feed.health.lost,
-        "taken": seen["count"],
         "same": same,
     }
+
+
+def _say(what: object) -> None:
+    print(what, file=sys.__stdout__, flush=True)  # an app keeps sys.stdout to itself
 
 
 def _state(feed: Any) -> dict[str, int]:
@@ -92,16 +93,17 @@ def main() -> None:
             seen.setdefault("first", frame.mono)
             seen["last"], seen["taken"] = frame.mono, time.monotonic()
             seen["count"] += 1
-        seen["state"] = time.monotonic_ns() if frame.kind == Kind.EVENT_CRI else seen["state"]
+        if frame.kind in (Kind.EVENT_CRI, Kind.LISTING, Kind.GONE):
+            seen["state"] = time.monotonic_ns()
 
     feed._take_in = watched  # type: ignore[method-assign]
     feed.spawn()
     app = PlegTui(feed, options)
-    print("ready", flush=True)
+    _say("ready")
 
     async def ready(pilot: Any) -> None:
         told = await watch(feed, seen, endpoint)
-        print(json.dumps(told), flush=True)
+        _say(json.dumps(told))
         pilot.app.exit()
 
     app.run(headless=True, size=(160, 50), auto_pilot=ready)

@@ -2,17 +2,19 @@
 
     python storm_server.py SOCKET EVENTS
 
-When somebody subscribes, all events of that storm are made and serialized, "made" is printed, and
-the stream waits for SOCKET.go, a file. When the last was sent, the seconds and the CPU seconds are
-printed. What the events told is what a listing shows from then on. It is no simulated node: nothing
-happens in it by itself. Beware: only what one subscriber was told is listed, so have one at a time.
+The events are made and serialized beforehand, then "ready" is printed; "subscribed" when somebody
+has, and then it waits for SOCKET.go, a file. When the last was sent, the CPU seconds that this took
+are printed. What the events told is what a listing shows from then on. It is no simulated
+node: nothing happens in it by itself. The storm is sent once, to whoever subscribes first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,57 +74,71 @@ def container(number: int, life: int, state: Any, now: int) -> cri.ContainerStat
 class Storm:
     """The events and what they leave behind."""
 
-    def __init__(self, events: int, first_life: int = 0) -> None:
+    def __init__(self, events: int) -> None:
         now = time.time_ns()
         self.sandboxes = [sandbox(n, now) for n in range(PODS)]
         self.events: list[bytes] = []
         self.sent = 0
-        self.done: dict[int, cri.ContainerStatus] = {}
-        self.over: list[dict[int, cri.ContainerStatus]] = []
-        last: dict[int, cri.ContainerStatus] = {}
-        life = first_life
-        while len(self.events) < events:
-            for number in range(PODS):
-                steps: Any = ((0, 0), (1, 1), (2, 2))
-                for kind, state in steps:
-                    one = container(number, life, state, now)
-                    last[number] = one
-                    event = cri.ContainerEventResponse(
-                        container_id=one.id, container_event_type=kind, created_at=now + len(
-                            self.events) * 1000, pod_sandbox_status=self.sandboxes[number],
-                        containers_statuses=[one],
-                    )  # fmt: skip
-                    self.events.append(event.SerializeToString())
-                deleted = cri.ContainerEventResponse(
-                    container_id=last[number].id,
-                    container_event_type=cri.CONTAINER_DELETED_EVENT,
-                    created_at=now + len(
-                        self.events) * 1000, pod_sandbox_status=self.sandboxes[number],
-                )  # fmt: skip
-                if len(self.events) < events - 4 * PODS:  # the last lives stay, ended
-                    self.events.append(deleted.SerializeToString())
-            life += 1
-        self.life = life
-        self.left = list(last.values())
-        del self.events[:-events]
+        self.left: dict[str, dict[str, cri.ContainerStatus]] = {}
+        """By sandbox and container: what the last event said of it."""
+        for pod, one, kind in itertools.islice(self._steps(now), events):
+            mine = self.left.setdefault(pod.id, {})
+            if kind == cri.CONTAINER_DELETED_EVENT:
+                del mine[one.id]
+            else:
+                mine[one.id] = one
+            event = cri.ContainerEventResponse(
+                container_id=one.id,
+                container_event_type=kind,
+                pod_sandbox_status=pod,
+                containers_statuses=mine.values(),
+            )
+            self.events.append(event.SerializeToString())
+
+    def _steps(self, now: int) -> Iterator[tuple[cri.PodSandboxStatus, cri.ContainerStatus, Any]]:
+        """In each pod a container crashes, and again, and the dead one before it is removed."""
+        for life in itertools.count():
+            for number, pod in enumerate(self.sandboxes):
+                yield pod, container(number, life, 0, now), cri.CONTAINER_CREATED_EVENT
+                yield pod, container(number, life, 1, now), cri.CONTAINER_STARTED_EVENT
+                if life:
+                    dead = container(number, life - 1, 2, now)
+                    yield pod, dead, cri.CONTAINER_DELETED_EVENT
+                yield pod, container(number, life, 2, now), cri.CONTAINER_STOPPED_EVENT
+
+    def stamped(self) -> list[bytes]:
+        """The events, as if they happened now: in protobuf a field may be appended."""
+        now = time.time_ns()
+        stamps = (
+            cri.ContainerEventResponse(created_at=now + number * 1000).SerializeToString()
+            for number in range(len(self.events))
+        )
+        return [event + stamp for event, stamp in zip(self.events, stamps, strict=True)]
+
+    @property
+    def over(self) -> bool:
+        """Whether all of it was sent."""
+        return self.sent >= len(self.events)
 
     def listing(self) -> list[cri.Container]:
-        """The containers now: none before the storm, the last lives after it."""
-        if self.sent < len(self.events):
+        """The containers now: none before the storm is over, then what the events left."""
+        if not self.over:
             return []
         return [
             cri.Container(
-                id=one.id, pod_sandbox_id=f"{number:064x}", metadata=one.metadata,
-                image=one.image, image_ref=one.image_ref, state=one.state,
-                created_at=one.created_at, labels=one.labels,
+                id=one.id, pod_sandbox_id=pod, metadata=one.metadata, image=one.image,
+                image_ref=one.image_ref, state=one.state, created_at=one.created_at,
+                labels=one.labels,
             )
-            for number, one in enumerate(self.left)
+            for pod, mine in self.left.items()
+            for one in mine.values()
         ]  # fmt: skip
 
 
 async def serve(socket: str, events: int) -> None:
     """Until it is ended."""
-    storm = Storm(1)
+    storm = Storm(events)
+    subscribed = False
     server = grpc.aio.server(options=[("grpc.max_send_message_length", 64 << 20)])
 
     async def version(_request: bytes, _context: Any) -> bytes:
@@ -146,9 +162,9 @@ async def serve(socket: str, events: int) -> None:
 
     async def container_status(request: bytes, context: Any) -> bytes:
         wanted = cri.ContainerStatusRequest.FromString(request).container_id
-        for one in storm.left if storm.sent >= len(storm.events) else ():
-            if one.id == wanted:
-                return cri.ContainerStatusResponse(status=one).SerializeToString()
+        for mine in storm.left.values() if storm.over else ():
+            if wanted in mine:
+                return cri.ContainerStatusResponse(status=mine[wanted]).SerializeToString()
         await context.abort(grpc.StatusCode.NOT_FOUND, "no such container")
         raise AssertionError
 
@@ -161,19 +177,20 @@ async def serve(socket: str, events: int) -> None:
         raise AssertionError
 
     async def stream(_request: bytes, _context: Any) -> Any:
-        nonlocal storm
+        nonlocal subscribed
+        if subscribed:
+            await asyncio.Event().wait()
+        subscribed = True
+        print("subscribed", flush=True)
         go = Path(f"{socket}.go")
-        storm = Storm(events, storm.life)
-        print("made", flush=True)
         while not go.exists():
             await asyncio.sleep(0.01)
-        go.unlink()
-        begun, cpu = time.perf_counter(), time.process_time()
-        for event in storm.events:
+        events = storm.stamped()
+        begun = time.process_time()
+        for event in events:
             yield event
         storm.sent = len(storm.events)
-        seconds = time.perf_counter() - begun
-        print(f"{seconds} {time.process_time() - cpu}", flush=True)
+        print(time.process_time() - begun, flush=True)
         await asyncio.Event().wait()
 
     methods_of = {
