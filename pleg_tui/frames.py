@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+from msgspec import Struct
 
 VERSION = 1
 MAX_PAYLOAD = 64 << 20
@@ -77,8 +78,7 @@ class FrameError(ValueError):
     """The bytes are not a frame stream of this version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One frame. Times are nanoseconds; mono is CLOCK_MONOTONIC, wall is since the epoch."""
 
     kind: int

@@ -8,8 +8,9 @@ means "the runtime has not said", as in the CRI itself. Every string here has be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct, field
 
 NO_LABELS: Mapping[str, str] = {}
 
@@ -33,8 +34,7 @@ class SandboxState(IntEnum):
     REMOVED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Sandbox:
+class Sandbox(Struct, frozen=True):
     """One attempt at a pod's sandbox (CRI PodSandbox and PodSandboxStatus)."""
 
     id: str
@@ -51,8 +51,7 @@ class Sandbox:
     runtime_handler: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One attempt at a container (CRI Container and ContainerStatus); its id never restarts."""
 
     id: str
@@ -81,8 +80,7 @@ class Container:
     """Bytes; 0 where there is no limit or the runtime has not said."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A pod as its sandboxes and containers make it up; a pod is its UID."""
 
     uid: str
@@ -177,8 +175,7 @@ class Source(StrEnum):
     RELIST = "relist"
 
 
-@dataclass(frozen=True, slots=True)
-class LifecycleEvent:
+class LifecycleEvent(Struct, frozen=True):
     """One step in the life of a sandbox or container, told once."""
 
     seq: int
@@ -208,8 +205,7 @@ class LifecycleEvent:
         return self.received_at - self.created_at
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """A climb of one id's state, however it became known."""
 
     id: str
@@ -222,8 +218,7 @@ class Transition:
     """When it happened, ns, as well as is known; 0 when it is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeInfo:
+class RuntimeInfo(Struct, frozen=True):
     """What answers on the socket (CRI Version)."""
 
     name: str

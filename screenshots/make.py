@@ -12,8 +12,9 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -33,8 +34,7 @@ from tests.compare_scenes import FakeExperiment, FakeLab  # noqa: E402
 from tests.scenes import SceneFeed  # noqa: E402
 
 
-@dataclass(frozen=True)
-class Shot:
+class Shot(Struct, frozen=True):
     """One picture: what is on the node, how large the terminal is, what is pressed."""
 
     name: str

@@ -9,7 +9,8 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.compare.schedule import schedule
 from pleg_tui.compare.types import (
@@ -145,7 +146,7 @@ NONE = Interval(0.11, -0.42, 0.64)
 
 def before(**more: object) -> Report:
     """Prepared, nothing measured."""
-    return replace(early(0), **more)  # type: ignore[arg-type]
+    return replace(early(0), **more)
 
 
 def early(count: int = 3) -> Report:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pleg_tui.migrate.facts import Facts, Machine, PodsSeen, RuntimeSeen
 from pleg_tui.migrate.journal import Record
@@ -85,8 +87,7 @@ def without_root(facts: Facts, root: Path) -> Facts:
     return replace(facts, machine=replace(facts.machine, writable=writable))
 
 
-@dataclass
-class FakeWorker:
+class FakeWorker(Struct):
     """Carries nothing out; a test tells what it says."""
 
     job: Job
@@ -106,8 +107,7 @@ class FakeWorker:
             self.say("step", begin + index * each, text=text)
 
 
-@dataclass
-class Lab:
+class Lab(Struct):
     """A Migrate screen's own work with a worker that is played."""
 
     migrating: Migrating

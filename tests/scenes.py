@@ -84,7 +84,7 @@ class SceneFeed:
 
     @property
     def health(self) -> Health:
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         lag = self._story.lag_ns
         return replace(

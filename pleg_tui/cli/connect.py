@@ -8,8 +8,9 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from pleg_tui.cli.errors import NoRuntimeError, UsageError, say
 from pleg_tui.cri import endpoint as where
@@ -27,8 +28,7 @@ _LOOK_AGAIN_S = 1.0
 _SIMULATOR_OPTIONS = ("scenario", "flavour", "pods", "churn", "seed")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What a command works on."""
 
     settings: Settings

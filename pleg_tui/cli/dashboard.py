@@ -7,8 +7,9 @@ import contextlib
 import os
 import sys
 from argparse import Namespace
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from pleg_tui.cli import connect, demo_node, looks
 from pleg_tui.cli.errors import UsageError

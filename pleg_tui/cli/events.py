@@ -8,7 +8,8 @@ import time
 from argparse import Namespace
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.cli import connect, shapes, table
 from pleg_tui.cli.errors import GOOD, say
@@ -204,8 +205,7 @@ def in_order(delta: Delta) -> Iterator[LifecycleEvent | Notice]:
     yield from notices
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     labels: Mapping[str, str] = field(default_factory=dict)
     sandbox: str = ""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.model import EventType, LifecycleEvent, Pod
 
@@ -24,8 +25,7 @@ _LEADS_TO = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What the command line asks for; everything that is set must hold."""
 
     name: re.Pattern[str] | None = None

@@ -12,7 +12,9 @@ import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.cli import connect
 from pleg_tui.cli.errors import NoRuntimeError, UsageError, say
@@ -32,8 +34,7 @@ _PATIENCE_S = 1.0
 """After so long somebody at a terminal is told what is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """The node that a command works on."""
 
     options: Namespace

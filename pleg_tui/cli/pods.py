@@ -8,8 +8,9 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pleg_tui.cli import connect, shapes, table
 from pleg_tui.cli.filters import Filter

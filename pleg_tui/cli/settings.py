@@ -11,8 +11,9 @@ import os
 import stat
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from pleg_tui.cli.errors import UsageError
 from pleg_tui.cli.times import seconds
@@ -29,8 +30,7 @@ _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One setting: what may stand there, and what it is called elsewhere."""
 
     read: Callable[[Any], Any]
@@ -43,8 +43,7 @@ class Rule:
     """The environment's text as the file would have it; what makes no sense stays a text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(Struct, frozen=True):
     """A setting as it is in force."""
 
     value: Any
@@ -54,8 +53,7 @@ class Effective:
     """Where it was said: file and line, or the variable."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """What a settings file says. An empty path: there is none."""
 
     path: str = ""
@@ -72,8 +70,7 @@ class File:
         return f"{clean(self.path)}:{line}" if line else clean(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """Every setting in force, by its full name; those that nobody set are not among them."""
 
     file: File

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from enum import StrEnum
+
+from msgspec import Struct, to_builtins
 
 
 class Work(StrEnum):
@@ -20,8 +21,7 @@ class Work(StrEnum):
     """Only ask who the runtime is, and wait to be ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneOptions:
+class LaneOptions(Struct, frozen=True):
     """The orders of one lane's process."""
 
     endpoint: str
@@ -40,7 +40,7 @@ class LaneOptions:
 
     def dumps(self) -> str:
         """As the one argument."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps(to_builtins(self), separators=(",", ":"))
 
     @classmethod
     def loads(cls, text: str) -> LaneOptions:

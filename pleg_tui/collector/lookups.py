@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui import frames
 from pleg_tui.collector.outbox import Outbox
@@ -39,8 +40,7 @@ _AS_SANDBOX = {
 }
 
 
-@dataclass(slots=True)
-class _Watch:
+class _Watch(Struct):
     """What is wanted of one id, and how far asking has come."""
 
     at_least: ContainerState

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+
+from msgspec import Struct, to_builtins
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """The orders of one collector process."""
 
     endpoint: str
@@ -33,7 +33,7 @@ class Options:
 
     def dumps(self) -> str:
         """As the one argument."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps(to_builtins(self), separators=(",", ":"))
 
     @classmethod
     def loads(cls, text: str) -> Options:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import grpc
 import grpc.aio
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSpec:
+class StreamSpec(Struct, frozen=True):
     """Which stream, and how long one RPC of it may live."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.compare.lane_process import Told
 from pleg_tui.compare.meters import Reading
@@ -15,8 +16,7 @@ SLEPT_NS = 50_000_000
 CLOCK_SET_NS = 100_000_000
 
 
-@dataclass(slots=True)
-class BlockRun:
+class BlockRun(Struct):
     """Everything about one block that has run to its end."""
 
     index: int

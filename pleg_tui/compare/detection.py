@@ -30,8 +30,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
+
+from msgspec import Struct
 
 from pleg_tui.compare.types import WHOLE_LIFE, Detection, Lane, Missed, Sighting, Watch
 
@@ -56,8 +57,7 @@ _Key = tuple[str, str]
 """An id and a state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What one lane made of the changes that happened while it was on."""
 
     detection: Detection
@@ -69,8 +69,7 @@ class Seen:
     """Changes that it did not see; a missed life is several."""
 
 
-@dataclass(slots=True)
-class _Change:
+class _Change(Struct):
     """One change that happened, as all who saw it tell."""
 
     at: int
@@ -78,8 +77,7 @@ class _Change:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     """One change that counts for a lane."""
 
     seen_at: int | None

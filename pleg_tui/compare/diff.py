@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.compare.document import interval, number
 from pleg_tui.compare.types import Interval, Lane, LaneReport, Report
@@ -18,8 +19,7 @@ from pleg_tui.compare.words import LANE, between, ms, span
 SCHEMA = "pleg-tui/compare-diff/v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One row."""
 
     name: str
@@ -34,8 +34,7 @@ class Change:
     """Of the change, 95 %, where both sides came with an interval of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Struct, frozen=True):
     """Before and after."""
 
     simulated: bool

@@ -34,8 +34,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import mul
+
+from msgspec import Struct
 
 from pleg_tui.compare import schedule
 from pleg_tui.compare.student import quantile
@@ -75,8 +76,7 @@ def kubelet(block: Block) -> int | None:
     return block.kubelet_cpu_ns
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(Struct, frozen=True):
     """Of the lanes on one daemon, ms of CPU per second."""
 
     lanes: Mapping[Lane, Interval | None]
@@ -156,8 +156,7 @@ def _coarseness(blocks: Sequence[Block], cost: Cost) -> float:
     return max(step, 1) / math.sqrt(6) / 1e6 / min(block.seconds for block in blocks)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
+class _Fit(Struct, frozen=True):
     """Weights that fit the blocks, and how far the blocks are from the fit."""
 
     spent: Column

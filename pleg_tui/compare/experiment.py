@@ -7,7 +7,9 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pleg_tui.collector.lane_options import LaneOptions, Work
 from pleg_tui.compare import report as reports
@@ -47,8 +49,7 @@ _EVENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """What was found out before the experiment begins."""
 
     plan: Plan

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import posixpath
 import time
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.compare.types import KubeletBeside
 from pleg_tui.cri.sockets import under
@@ -21,8 +23,7 @@ from pleg_tui.node.kubelet.types import KubeletFacts
 TIMEOUT_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class BesideLook:
+class BesideLook(Struct, frozen=True):
     """One look at the kubelet."""
 
     pid: int | None

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import json
 import os
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pleg_tui.collector.lane_options import LaneOptions, Work
 from pleg_tui.compare.types import Lane, Sighting
@@ -29,8 +31,7 @@ class LaneError(Exception):
     """A lane cannot do its work; the text is one clear sentence."""
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """What a lane told of one block."""
 
     since: int = 0

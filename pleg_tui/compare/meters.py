@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.compare.lane_process import LaneProcess
 from pleg_tui.compare.types import Lane
@@ -13,8 +14,7 @@ from pleg_tui.node.process_cpu import CpuMeter
 from pleg_tui.node.runtime_process import RuntimeProcesses, ShimMeter, find_runtime, same_namespace
 
 
-@dataclass(frozen=True, slots=True)
-class LaneReading:
+class LaneReading(Struct, frozen=True):
     """One lane's process."""
 
     cpu_ns: int
@@ -22,8 +22,7 @@ class LaneReading:
     rss: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """Everything at one moment; processor times since some beginning, so only differences count."""
 
     mono: int

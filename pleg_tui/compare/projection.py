@@ -22,7 +22,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.compare.student import quantile
 from pleg_tui.compare.types import Block, Interval, Lane, Plan, Projected, Projection
@@ -39,8 +40,7 @@ _FEWEST_BLOCKS = 6
 """For a slope."""
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """How much a relist costs more for each container, as a part of what it costs with none."""
 
     runtime: float
@@ -120,8 +120,7 @@ def project(
     return Projection(tuple(rows), crossings, relist_ms, event.each, tuple(assumptions))
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """A cost in ms/s: what it is with nothing happening, and ms for each thing that happens."""
 
     idle: float
@@ -132,8 +131,7 @@ class _Line:
     """Mean of what happened, per second."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Relist:
+class _Relist(Struct, frozen=True):
     """The cost of polling by the number of containers listed."""
 
     runtime: float

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.compare import estimate
 from pleg_tui.compare.detection import Seen, detect, histogram

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.compare.block_run import BlockRun
 from pleg_tui.compare.types import Block, KubeletBeside, Lane, Sighting

@@ -8,9 +8,10 @@ and the command line show it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct, field
 
 
 class Lane(StrEnum):
@@ -38,8 +39,7 @@ class Arm(StrEnum):
         return frozenset({Lane(self.value)})
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What was asked for."""
 
     duration_s: float = 300.0
@@ -56,8 +56,7 @@ class Plan:
     """An A/A run: both lanes do what this one does, so no difference may be found."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneUse:
+class LaneUse(Struct, frozen=True):
     """What one lane's own process spent in the measured part of one block."""
 
     cpu_ns: int
@@ -71,8 +70,7 @@ class LaneUse:
     """Events received (evented) or changes found by relists (polling)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """One block as it was measured. Costs are of its measured part only."""
 
     index: int
@@ -96,8 +94,7 @@ class Block:
     containers: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One lane learned of one change of one container or sandbox."""
 
     lane: Lane
@@ -113,8 +110,7 @@ class Sighting:
     """namespace/pod/container, as far as known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """One stretch of time in which a lane was on: outside it, it can have missed nothing."""
 
     lane: Lane
@@ -129,8 +125,7 @@ WHOLE_LIFE = "life"
 """The `state` of a Missed whose container or sandbox the lane never saw at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """A change, or a whole life, that a lane never saw although it was on."""
 
     lane: Lane
@@ -144,8 +139,7 @@ class Missed:
     """How long the container ran, when that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """An estimate with its 95 % interval."""
 
     estimate: float
@@ -158,8 +152,7 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+class Detection(Struct, frozen=True):
     """How long after a change a lane knew of it, in milliseconds."""
 
     p50: float | None = None
@@ -173,8 +166,7 @@ class Detection:
     """The very same changes were timed in both lanes; False: each lane's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneReport:
+class LaneReport(Struct, frozen=True):
     """What one lane cost and saw."""
 
     source: str
@@ -195,8 +187,7 @@ class LaneReport:
     detection: Detection = Detection()
 
 
-@dataclass(frozen=True, slots=True)
-class Projected:
+class Projected(Struct, frozen=True):
     """One row of the projection: modelled from the measured unit costs, never measured."""
 
     pods: int
@@ -206,8 +197,7 @@ class Projected:
     evented_ms_per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
+class Projection(Struct, frozen=True):
     """What this node would spend at other sizes, if its unit costs stay what they were."""
 
     rows: tuple[Projected, ...]
@@ -220,8 +210,7 @@ class Projection:
     assumptions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KubeletBeside:
+class KubeletBeside(Struct, frozen=True):
     """What this node's real kubelet did meanwhile; None is unknown, and `why` says why."""
 
     version: str = ""
@@ -234,8 +223,7 @@ class KubeletBeside:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The whole answer; `compare -o json` is made of it and can be read back."""
 
     simulated: bool
@@ -269,8 +257,7 @@ class Report:
     """In the runtime's daemon: polling minus evented. In an A/A run it must include zero."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What the blocks and sightings do not say of themselves, for the report."""
 
     simulated: bool
@@ -299,8 +286,7 @@ class Context:
     """Further caveats of the lanes, one sentence each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far the experiment is."""
 
     phase: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 
@@ -12,8 +13,7 @@ class ConfigError(ValueError):
     """The file is not one that crictl would take; its text says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """What is taken from the file; other keys are crictl's own business."""
 
     endpoint: str = ""

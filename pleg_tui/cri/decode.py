@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
@@ -29,8 +30,7 @@ _SANDBOX_STATES: dict[int, SandboxState] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CriEvent:
+class CriEvent(Struct, frozen=True):
     """A ContainerEventResponse (KEP-3386): one step of one id, with its whole pod."""
 
     id: str
@@ -43,8 +43,7 @@ class CriEvent:
     containers: tuple[Container, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerdEvent:
+class ContainerdEvent(Struct, frozen=True):
     """One of containerd's own events that belongs to the life of a container or sandbox."""
 
     topic: str

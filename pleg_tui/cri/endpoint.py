@@ -11,7 +11,9 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.crictl_config import Config, ConfigError, parse_config
@@ -50,8 +52,7 @@ class EndpointError(Exception):
         """What was asked for makes no sense, whatever the node is like."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What the command line says about the endpoint; empty where it says nothing."""
 
     endpoint: str = ""
@@ -59,8 +60,7 @@ class Wanted:
     root: str = "/"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A runtime's endpoint, and how it looked when it was tried."""
 
     path: str

@@ -7,8 +7,9 @@ runtimes. A version that cannot be read counts as the one that can least.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.model import Source
@@ -41,8 +42,7 @@ class TraitsError(ValueError):
     """The source that was asked for cannot be had; its text is one sentence with the remedy."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
+class Version(Struct, frozen=True, order=True):
     """A runtime's version, comparable; what distributions append is left out."""
 
     major: int
@@ -55,8 +55,7 @@ class Version:
         return f"{self.major}.{self.minor}.{self.patch}" + ("" if self.final else " (pre-release)")
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(Struct, frozen=True):
     """What is known about a runtime from its name and version."""
 
     name: str
@@ -75,8 +74,7 @@ class Traits:
         return f"{name} {self.version}" if self.version else f"{name} of unknown version"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The source for the live view, and everything an admin may want to know about it."""
 
     source: Source

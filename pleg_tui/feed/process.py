@@ -16,7 +16,8 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.collector.lane_options import LaneOptions
 from pleg_tui.collector.options import Options

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri import decode
 from pleg_tui.frames import Frame
@@ -39,8 +40,7 @@ _CONTAINERD_STEPS = {
 }
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """A step that was told, before it is known whether its id is a container or a sandbox."""
 
     id: str

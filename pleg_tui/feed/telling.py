@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.feed.step import Step
 from pleg_tui.model import EventType, LifecycleEvent, Sandbox, Transition
@@ -16,8 +17,7 @@ Names = tuple[str, str, str, str]
 NAMELESS: Names = ("", "", "", "")
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """What a story has to tell since it was last asked."""
 
     events: list[LifecycleEvent] = field(default_factory=list)

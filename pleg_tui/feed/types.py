@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from pleg_tui.model import Container, LifecycleEvent, Pod, RuntimeInfo, Sandbox, Source, Transition
 
@@ -34,8 +35,7 @@ class Phase(StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What a feed is to do."""
 
     endpoint: str
@@ -51,8 +51,7 @@ class Settings:
     """A file for the collector's log; empty for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """The state of the stream, all of it; replaced as a whole when anything changes."""
 
     phase: Phase = Phase.STARTING
@@ -80,8 +79,7 @@ class Health:
     collector_pid: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A control line of the event list: the stream itself changed."""
 
     state: str
@@ -94,8 +92,7 @@ class Notice:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(Struct, frozen=True):
     """What changed since the last take(), coalesced."""
 
     changed: frozenset[str] = frozenset()

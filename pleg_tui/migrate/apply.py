@@ -7,7 +7,8 @@ anywhere leaves every file old or new, and the next one finishes or undoes.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.migrate.changes import FileChange
@@ -36,8 +37,7 @@ class _Failed(Exception):
     """A step did not come out as it should."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a switch ended."""
 
     applied: bool

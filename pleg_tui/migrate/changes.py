@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri import traits
 from pleg_tui.cri.clean import clean
@@ -23,8 +24,7 @@ _CRIO_NAMES = ("90-pleg-tui.conf", "99-pleg-tui.conf", "zz-pleg-tui.conf")
 _HEADER = "Written by `pleg-tui switch`; `pleg-tui rollback` takes it away."
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """One file: what it is, and what it is to be."""
 
     path: str

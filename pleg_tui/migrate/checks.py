@@ -6,8 +6,9 @@ Pure: the same facts give the same answer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pleg_tui.cri import traits
 from pleg_tui.cri.clean import clean
@@ -34,8 +35,7 @@ class Answer(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One line of the checklist, cleaned."""
 
     id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.model import Pod, RuntimeInfo, SandboxState
 from pleg_tui.node.kubelet.types import KubeletFacts
@@ -15,8 +16,7 @@ _SOURCE = "kubernetes.io/config.source"
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeSeen:
+class RuntimeSeen(Struct, frozen=True):
     """What answered on the CRI socket."""
 
     name: str = ""
@@ -27,8 +27,7 @@ class RuntimeSeen:
     why: str = "not asked"
 
 
-@dataclass(frozen=True, slots=True)
-class PodsSeen:
+class PodsSeen(Struct, frozen=True):
     """What the live listing tells about the pods; None is unknown, and `why` says why."""
 
     running: int | None = None
@@ -40,8 +39,7 @@ class PodsSeen:
     why: str = "the runtime was not listed"
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """What is known of the machine and of our rights on it; None is unknown."""
 
     systemd: Setting = _NOT_LOOKED
@@ -51,8 +49,7 @@ class Machine:
     """By path, for the files and folders that a switch would write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True):
     """A switch that was interrupted."""
 
     target: str
@@ -60,8 +57,7 @@ class Unfinished:
     undoing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """One look at the node."""
 
     kubelet: KubeletFacts

@@ -15,8 +15,10 @@ import fcntl
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.node.log_files import seen
@@ -36,8 +38,7 @@ class FileRefused(Exception):
     """A file that is not touched; its text is one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(Struct, frozen=True):
     """A whole file."""
 
     data: bytes

@@ -10,8 +10,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -30,8 +31,7 @@ class HandsError(Exception):
     """A service could not be restarted, or is not well; its text is one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What came of a switch."""
 
     ok: bool | None
@@ -40,8 +40,7 @@ class Verdict:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long to wait, in seconds."""
 
     restart_s: float = 120.0

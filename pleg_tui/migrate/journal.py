@@ -18,9 +18,11 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -52,8 +54,7 @@ class Stage(StrEnum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file of a switch, as the journal holds it."""
 
     path: str
@@ -63,8 +64,7 @@ class Entry:
     """Folders that were made for it, outermost first, as the node sees them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One switch."""
 
     id: str
@@ -93,13 +93,12 @@ class Record:
         return f".pleg-tui-{self.id}-{index}.tmp"
 
 
-@dataclass(slots=True)
-class Journal:
+class Journal(Struct):
     """All switches of one node. Take the lock before writing."""
 
     folder: str
     """/var/lib/pleg-tui as seen from here."""
-    _lock: int | None = field(default=None, init=False)
+    _lock: int | None = None
 
     @classmethod
     def at(cls, root: str = "/", folder: str = "") -> Journal:

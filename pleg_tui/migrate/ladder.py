@@ -6,8 +6,9 @@ request or issue of kubernetes/kubernetes (k/k), containerd or CRI-O, or the KEP
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pleg_tui.cri.traits import Version, parse_version
 
@@ -33,8 +34,7 @@ class When(StrEnum):
     """Static pods run here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Struct, frozen=True):
     """One fact about a range of versions."""
 
     subject: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.cri.sockets import under
 from pleg_tui.migrate.changes import targets

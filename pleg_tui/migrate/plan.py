@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from pleg_tui.cri import traits
 from pleg_tui.cri.clean import clean
@@ -23,8 +24,7 @@ from pleg_tui.node.kubelet.types import Mode
 Target = Literal["evented", "generic"]
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """One service to restart."""
 
     unit: str
@@ -34,8 +34,7 @@ class Restart:
     """The kubelet runs in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Everything that a switch does, before it does it."""
 
     target: Target
@@ -54,8 +53,7 @@ class Plan:
         return not self.changes and not self.restarts
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Why there is no plan."""
 
     reason: str

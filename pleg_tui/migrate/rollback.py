@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.migrate.changes import FileChange

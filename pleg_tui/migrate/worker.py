@@ -13,8 +13,9 @@ import os
 import pickle
 import sys
 import time
-from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field, to_builtins
 
 from pleg_tui.migrate import apply as applying
 from pleg_tui.migrate.files import NodeFiles
@@ -29,8 +30,7 @@ from pleg_tui.node.kubelet.types import KubeletFacts, Mode
 from pleg_tui.node.runtime_config import find_runtime
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """What is to be done."""
 
     kind: Literal["apply", "finish", "rollback"]
@@ -115,7 +115,7 @@ def _measured(job: Job, when: str) -> tuple[Usage, ...]:
         runtime.name if runtime else "runtime": runtime.pid if runtime else None,
     }
     found = measure(job.root, pids, job.measure_s, lambda left: say("left", seconds=left))
-    say("usage", when=when, parts=[asdict(one) for one in found])
+    say("usage", when=when, parts=[to_builtins(one) for one in found])
     return found
 
 

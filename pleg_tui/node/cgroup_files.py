@@ -12,7 +12,8 @@ import os
 import resource
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.node.hierarchy import Hierarchy
 
@@ -99,8 +100,7 @@ class OpenFiles:
             os.close(self._open.popitem()[1][0])
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """One reading of a control group; None is unknown, and `reasons` then says why, by field."""
 
     cpu_ns: int | None = None

@@ -6,7 +6,8 @@ A figure that is not known is None and has a reason; 0 means that it was read an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.node.cgroup_files import Counts
 
@@ -15,8 +16,7 @@ _BACK = "its counter went backwards since the last reading"
 _NO_PERIODS = "it has no CPU limit, or did not run since the last reading"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What one container or pod used, at one reading.
 
     Bytes, nanoseconds and counts; None is unknown, and `why` says why.

@@ -13,8 +13,9 @@ import re
 import stat
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -156,8 +157,7 @@ class PackedFile:
         self._data.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One file of a container's log."""
 
     path: str
@@ -178,8 +178,7 @@ class Part:
         return identity_of(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """The log of one attempt at a container."""
 
     attempt: int

@@ -5,7 +5,7 @@ A file is asked for by its inode and size at each look; nothing is watched and n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pleg_tui.node.log_files import LogError, PlainFile, current_path, identity_of, parts_of
 from pleg_tui.node.log_format import LineReader, LogLine, Record
@@ -15,8 +15,7 @@ _MARK = 64
 """Bytes before the place reached that are looked at again, to tell a rewritten file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """What a look at the log brought."""
 
     lines: tuple[LogLine, ...] = ()

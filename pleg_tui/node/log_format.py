@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pleg_tui.node.log_text import Run, runs_of
 
@@ -41,8 +43,7 @@ class Stream(StrEnum):
 _STREAMS = {b"stdout": Stream.STDOUT, b"stderr": Stream.STDERR}
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """One line as it can be shown."""
 
     at_ns: int | None
@@ -61,8 +62,7 @@ class LogLine:
         return self.runs[0].text if len(self.runs) == 1 else "".join(r.text for r in self.runs)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One line as it is in the file, its parts put together."""
 
     offset: int
@@ -81,8 +81,7 @@ class Record:
         return LogLine(self.at_ns, self.stream, runs_of(text), self.partial, self.cut)
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """What one line of the file says."""
 
     at_ns: int | None
@@ -153,8 +152,7 @@ def _seconds(stamp: bytes, zone: bytes) -> int | None:
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A line whose end has not come."""
 
     at_ns: int | None

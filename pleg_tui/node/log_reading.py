@@ -6,7 +6,7 @@ looks some way past the first line that is wanted, for where it begins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pleg_tui.node.log_files import Source
 from pleg_tui.node.log_format import FINAL, MAX_TEXT, LineReader, Record, Stream
@@ -20,8 +20,7 @@ END = 1 << 62
 """An offset behind every file's end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """Lines that follow each other in one file."""
 
     records: tuple[Record, ...]

@@ -14,9 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.node.log_format import LogLine
@@ -174,8 +175,7 @@ class RegexMatcher:
         return bytes(answer)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A line in which the pattern is."""
 
     placed: Placed
@@ -187,8 +187,7 @@ class Match:
         return self.placed.line
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a search came to."""
 
     matches: tuple[Match, ...] = ()

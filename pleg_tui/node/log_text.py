@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 
@@ -23,8 +25,7 @@ Colour = int | tuple[int, int, int]
 _SGR = re.compile(r"\x1b\[([0-9;]{0,64})m")
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """How a run wants to look; None and False are as everything else looks."""
 
     fg: Colour | None = None
@@ -39,8 +40,7 @@ class Style:
 PLAIN = Style()
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Printable characters of one style."""
 
     text: str

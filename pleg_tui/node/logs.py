@@ -7,7 +7,9 @@ or one compressed file), but a disk may be slow: call from a thread that may wai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.node.log_files import (
     Identity,
@@ -29,24 +31,21 @@ NO_PATH = "the runtime keeps no log file for this container"
 ROTATED_AWAY = "that part of the log has been rotated away since"
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """A place between two lines of a log; it stays good when the file is renamed."""
 
     file: Identity
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A line and its place: older(position) is what is before it, newer(position) begins at it."""
 
     line: LogLine
     position: Position
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """Some lines of a log, oldest first."""
 
     lines: tuple[Placed, ...] = ()

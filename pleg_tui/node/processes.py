@@ -9,7 +9,9 @@ import errno
 import os
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean, clean_name
 from pleg_tui.cri.sockets import under
@@ -34,8 +36,7 @@ STATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """One process, as it was when it was read."""
 
     pid: int
@@ -62,8 +63,7 @@ class Process:
         return STATES.get(self.state, "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Processes:
+class Processes(Struct, frozen=True):
     """What runs in a container."""
 
     processes: tuple[Process, ...] = ()

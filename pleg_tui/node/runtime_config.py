@@ -12,7 +12,8 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -31,16 +32,14 @@ _IN_POD = re.compile(r"kubepods|docker[-/]|cri-containerd-|crio-|libpod")
 """In the control group of a container: a runtime in there is not the node's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A switch and what decided it; None: unknown, and `source` says why."""
 
     on: bool | None
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeFile:
+class RuntimeFile(Struct, frozen=True):
     """One file that the runtime reads, in the order of the merge."""
 
     path: str
@@ -54,8 +53,7 @@ class RuntimeFile:
     """Seconds since the epoch; 0: unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeProcess:
+class RuntimeProcess(Struct, frozen=True):
     """A process that may be the runtime."""
 
     pid: int
@@ -72,8 +70,7 @@ class RuntimeProcess:
     """Seconds since the epoch; None: unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeConfig:
+class RuntimeConfig(Struct, frozen=True):
     """The runtime's process and what it is told about events."""
 
     process: RuntimeProcess | None

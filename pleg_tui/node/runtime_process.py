@@ -11,8 +11,9 @@ import os
 import re
 import socket
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -31,8 +32,7 @@ _SHIMS = ("containerd-shim", "conmon")
 _ADDRESS = re.compile(rb"(?:^|\0)-?-address[\0=]([^\0]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeProcesses:
+class RuntimeProcesses(Struct, frozen=True):
     """The daemon's processes, the first being the one that answers."""
 
     pids: tuple[int, ...]

@@ -6,7 +6,8 @@ import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.node.cgroup_files import GroupReader, OpenFiles
 from pleg_tui.node.cgroups import CgroupIndex
@@ -56,8 +57,7 @@ def due(
     return near + far[: max(0, at_most - len(near))]
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """The last readings of one id, oldest first; NaN where a figure was unknown."""
 
     at_s: deque[float] = field(default_factory=lambda: deque(maxlen=HISTORY))

@@ -11,7 +11,8 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.cri.sockets import under
 from pleg_tui.node.process_cpu import CpuMeter
@@ -28,8 +29,7 @@ through all processes. The shims' memory and threads, a file each, are not read 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One part at one moment; None is unknown."""
 
     cpu_ms_per_s: float | None = None
@@ -40,8 +40,7 @@ class Reading:
     processes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """The machine as its /proc has it; None is unknown."""
 
     cores: int | None = None
@@ -53,8 +52,7 @@ class Machine:
     `some avg60`); empty where the kernel does not count it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
+class Vitals(Struct, frozen=True):
     """All parts at one moment."""
 
     at: float
@@ -70,8 +68,7 @@ class Vitals:
     """Its daemon is another process than at the reading before."""
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """The readings of the last fifteen minutes."""
 
     readings: deque[Vitals] = field(

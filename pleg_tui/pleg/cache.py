@@ -5,14 +5,14 @@ For emulation in Compare only. Times are integers of any one clock, larger is la
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 StatusT = TypeVar("StatusT")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[StatusT]):
+class Entry(Struct, Generic[StatusT], frozen=True):
     """One pod's status and when it was true (kubelet: data)."""
 
     status: StatusT

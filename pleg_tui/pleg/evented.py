@@ -7,9 +7,10 @@ container stopped, and none of this holds.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TypeVar
+
+from msgspec import Struct
 
 from pleg_tui.pleg.cache import Cache
 from pleg_tui.pleg.relist import PodLifecycleEvent, PodLifecycleType
@@ -34,8 +35,7 @@ class CacheAction(Enum):
     DELETE = "delete"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """One line of the mapping."""
 
     action: CacheAction

@@ -8,7 +8,8 @@ out of bounds, it only makes lives of before and after overlap, and then the lat
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.model import (
     Container,
@@ -50,8 +51,7 @@ _STEP_OF = {
 _SANDBOX_EVENTS = frozenset(type_ for type_ in EventType if type_.startswith("Sandbox"))
 
 
-@dataclass(slots=True)
-class _Past:
+class _Past(Struct):
     """One pod."""
 
     alive: dict[str, Life]

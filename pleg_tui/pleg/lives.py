@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
 
@@ -32,8 +34,7 @@ _REMOVED = ContainerState.REMOVED
 _UNKNOWN = ContainerState.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """One state of one life, from start to before end. It may have no length at all."""
 
     state: ContainerState
@@ -55,8 +56,7 @@ class Span:
     """False when end_ns is only when it was first missed: it was removed then or before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(Struct, frozen=True):
     """All attempts at one container name of a pod, or at its sandbox, oldest first."""
 
     name: str
@@ -66,8 +66,7 @@ class Track:
     """In order, none overlapping the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A time in which nobody watched: the stream was lost."""
 
     start_ns: int

@@ -8,9 +8,10 @@ the live view has its own state (`pleg_tui.pleg.live`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
 
@@ -33,8 +34,7 @@ class PodLifecycleType(StrEnum):
     CONTAINER_CHANGED = "ContainerChanged"
 
 
-@dataclass(frozen=True, slots=True)
-class PodLifecycleEvent:
+class PodLifecycleEvent(Struct, frozen=True):
     """One event for the kubelet's sync loop (kubelet: PodLifecycleEvent)."""
 
     pod_uid: str

@@ -10,7 +10,8 @@ seen the container at all. A listing's own duration is taken as nothing, which f
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.model import EventType, LifecycleEvent, Source
 
@@ -37,8 +38,7 @@ _LIVES_KEPT = 20_000
 _TICKS_KEPT = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What the relists made of one or more events."""
 
     seqs: tuple[int, ...]
@@ -53,8 +53,7 @@ class Verdict:
         return None if self.after_ns is None else self.after_ns / 1e6
 
 
-@dataclass(slots=True)
-class _Life:
+class _Life(Struct):
     """One id: its birth, if that was seen, and which state it had reached by which relist."""
 
     born: int | None

@@ -7,8 +7,9 @@ that announces such steps, and no event did within a time of grace.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntFlag
+
+from msgspec import Struct
 
 from pleg_tui.model import ContainerState, SandboxState
 
@@ -26,8 +27,7 @@ class Announced(IntFlag):
     REMOVED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """Which events a source is known to send at all: only those can be missed."""
 
     sandbox: frozenset[SandboxState]
@@ -57,8 +57,7 @@ NOTHING = Coverage(frozenset(), frozenset())
 """A source that only lists announces nothing, so nothing can be missed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """One step that happened and that no event announced."""
 
     id: str

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.sim.objects import Happening
 
 
-@dataclass(slots=True)
-class Failure:
+class Failure(Struct):
     """A gRPC error to answer with; `times` counts down and -1 means always."""
 
     code: str
@@ -20,8 +20,7 @@ class Failure:
     times: int = -1
 
 
-@dataclass(slots=True)
-class FaultPlan:
+class FaultPlan(Struct):
     """What goes wrong from now on. Methods go by their short names ("ListContainers")."""
 
     hang: set[str] = field(default_factory=set)
@@ -47,7 +46,7 @@ class FaultPlan:
     def clear(self) -> None:
         """All is well again."""
         blank = FaultPlan()
-        for name in self.__slots__:
+        for name in self.__struct_fields__:
             setattr(self, name, getattr(blank, name))
 
     def failure(self, method: str) -> Failure | None:

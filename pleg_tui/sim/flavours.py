@@ -7,8 +7,9 @@ is on the socket. Each rule's source is the runtime's own code, named beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 SUFFIX = "+simulated"
 """Every runtime_version ends in it, so that no reader can take a simulator for a runtime."""
@@ -31,8 +32,7 @@ class CriEvents(StrEnum):
     UNIMPLEMENTED = "unimplemented"
 
 
-@dataclass(frozen=True, slots=True)
-class Flavour:
+class Flavour(Struct, frozen=True):
     """One runtime's visible habits."""
 
     name: str

@@ -7,7 +7,8 @@ world's queue of due actions and holds no clock and no task.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.sim import objects as o
 from pleg_tui.sim.workloads import Behaviour, Kind, Spec, Workload, image, pod_name, word
@@ -24,8 +25,7 @@ _CRASHES = (
 )
 
 
-@dataclass(slots=True)
-class Setting:
+class Setting(Struct):
     """What every pod of one node shares."""
 
     world: World

@@ -257,10 +257,10 @@ class SimulatedNode:
 
 def to_json(options: NodeOptions, root: str, parent_pid: int) -> dict[str, Any]:
     """What the child is told."""
-    from dataclasses import asdict
+    from msgspec import to_builtins
 
     return {
-        **asdict(options),
+        **to_builtins(options),
         "faults": sorted(options.faults),
         "root": root,
         "parent_pid": parent_pid,

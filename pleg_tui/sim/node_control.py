@@ -13,8 +13,9 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pleg_tui.sim.node_options import Fault
 from pleg_tui.sim.node_units import ProcessUnit, State, UnitError, Units
@@ -43,8 +44,7 @@ sys.exit(answer["code"])
 '''
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a stand-in prints, and its exit code."""
 
     code: int = 0

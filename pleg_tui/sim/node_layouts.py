@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -27,8 +27,7 @@ _EKS_CONFIG = "/etc/kubernetes/kubelet/config.json"
 _ADAPTED = "# Written by pleg-tui for a simulated node.\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """The kubelet's, as its files name them; 0: closed."""
 
     main: int
@@ -36,8 +35,7 @@ class Ports:
     read_only: int
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """How one distribution runs its kubelet and runtime."""
 
     unit: str

@@ -16,8 +16,9 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pleg_tui.sim.kubelet.certificate import CERTIFICATE, KEY, self_signed
 from pleg_tui.sim.node_config import ConfigError

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from pleg_tui.sim import options as runtime_options
 from pleg_tui.sim.flavours import SUFFIX
@@ -51,8 +52,7 @@ class Fault(StrEnum):
 _VERSION = re.compile(r"v?1\.(\d{1,3})(?:\.(\d{1,3}))?([-+][\w.+-]*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOptions:
+class NodeOptions(Struct, frozen=True):
     """Everything that shapes one simulated node."""
 
     kubelet: str = DEFAULT_KUBELET

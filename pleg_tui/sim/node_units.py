@@ -10,8 +10,10 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from pleg_tui.sim.node_config import ConfigError, crio_pod_events
 from pleg_tui.sim.node_layouts import Home
@@ -29,8 +31,7 @@ class UnitError(Exception):
     """A unit could not be started; the text is systemctl's."""
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """What systemctl tells of a unit."""
 
     active: str = "inactive"
@@ -43,8 +44,7 @@ class State:
     """By somebody's wish: it is not started again by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A process to start."""
 
     module: tuple[str, ...]
@@ -232,7 +232,7 @@ class RuntimeUnit(ProcessUnit):
         if self._home.runtime_comm == "crio":
             flavour = "crio" if crio_pod_events(self._root) else "crio-events-off"
             options = replace(options, flavour=flavour)
-        told = {"options": asdict(options), "ready_fd": ready_fd}
+        told = {"options": to_builtins(options), "ready_fd": ready_fd}
         return Command(
             ("pleg_tui.sim.node_runtime", json.dumps(told)),
             self._home.runtime_comm,

@@ -5,9 +5,10 @@ Mutable, unlike `pleg_tui.model`: this is the runtime's side. States have the CR
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 SIMULATED_LABEL = "pleg-tui.io/simulated"
 REGISTRY = "sim.invalid/"
@@ -49,8 +50,7 @@ class Step(StrEnum):
     """A probe's process ran in a container: no change of state, but tasks events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """An image, named under a registry that cannot exist."""
 
     name: str
@@ -83,8 +83,7 @@ class MountPoint(NamedTuple):
     readonly: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Sandbox:
+class Sandbox(Struct, eq=False):
     """A pod sandbox; times in ns since the epoch."""
 
     id: str
@@ -107,8 +106,7 @@ class Sandbox:
     status_bytes: bytes | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Container:
+class Container(Struct, eq=False):
     """A container; times in ns since the epoch, 0 for "not yet"."""
 
     id: str

@@ -6,7 +6,9 @@ The command line's `simulate` subcommand and `python -m pleg_tui.sim` share `add
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from pleg_tui.sim.flavours import DEFAULT_FLAVOUR, FLAVOURS
 
@@ -14,8 +16,7 @@ SCENARIOS = ("steady", "rollout", "crashloop", "oom", "eviction", "jobs", "storm
 MAX_PODS = 20_000
 
 
-@dataclass(slots=True)
-class Options:
+class Options(Struct):
     """Everything that shapes one simulated runtime."""
 
     socket: str = ""

@@ -7,7 +7,8 @@ scales how often something is done, not how long things take.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.sim.life import PodLife, Setting
 from pleg_tui.sim.workloads import (
@@ -257,8 +258,7 @@ def _storm(node: Node) -> None:
     node.every(0.05, 0.2, node.probe_one)
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Struct, frozen=True):
     """A story, told by setting a node up."""
 
     name: str

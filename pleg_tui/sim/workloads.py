@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+
+from msgspec import Struct, field
 
 from pleg_tui.sim.objects import Image
 
@@ -37,8 +38,7 @@ class Behaviour(StrEnum):
     """It grows until the kernel kills it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """A container of a pod."""
 
     name: str
@@ -53,8 +53,7 @@ class Spec:
     init: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(Struct, frozen=True):
     """A template of pods."""
 
     namespace: str
@@ -62,7 +61,11 @@ class Workload:
     kind: Kind
     containers: tuple[Spec, ...]
     host_network: bool = False
-    labels: dict[str, str] = field(default_factory=dict, hash=False)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Of what names it."""
+        return hash((self.namespace, self.name, self.kind))
 
 
 def word(rng: random.Random, length: int) -> str:

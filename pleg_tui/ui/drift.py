@@ -14,8 +14,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -62,8 +64,7 @@ class Meter(Protocol):
         """One reading."""
 
 
-@dataclass(slots=True)
-class Eyes:
+class Eyes(Struct):
     """How the thread looks; tests put others here. Heavy imports wait until they are called."""
 
     read: Callable[[str, KubeletOptions, Callable[[], bool]], KubeletFacts]
@@ -92,8 +93,7 @@ def real_eyes() -> Eyes:
     return Eyes(read, watch, meter)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A full look that somebody asked for."""
 
     rhythm: bool
@@ -103,8 +103,7 @@ class Ask:
     answer: Callable[[KubeletFacts | None], None]
 
 
-@dataclass(slots=True)
-class Cost:
+class Cost(Struct):
     """What this watch itself spends: processor time of its thread."""
 
     first_s: float = 0.0
@@ -118,8 +117,7 @@ class Cost:
         return self.followed_s / self.followed_for_s * 1000 if self.followed_for_s > 1 else None
 
 
-@dataclass(slots=True)
-class Drift:
+class Drift(Struct):
     """The state on the loop's side, and the thread."""
 
     site: Site

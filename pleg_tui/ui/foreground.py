@@ -15,9 +15,10 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pleg_tui.ui.app import PlegTui
@@ -36,8 +37,7 @@ _WHOLE = (
 """Undoes what a program may have left behind; whatever is off already stays so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a program ended."""
 
     code: int | None = None

@@ -6,10 +6,10 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 
+from msgspec import Struct
 from textual.app import App
 from textual.binding import Binding
 from textual.keys import (
@@ -40,8 +40,7 @@ _OTHER_NAMES = {
 """What people write, and what Textual calls the key. A terminal sends the last two as these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """Something that has a key."""
 
     id: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from pleg_tui.node.log_follow import Follower
 from pleg_tui.node.log_format import LogLine
@@ -47,8 +48,7 @@ CHOICES = tuple(Since)
 """By their keys, 0 to 6, as in k9s."""
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(Struct, frozen=True):
     """What a look brought."""
 
     entries: tuple[Entry, ...] = ()

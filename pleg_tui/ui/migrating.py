@@ -8,8 +8,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.migrate.checks import Answer, Check, answer, because, check
 from pleg_tui.migrate.facts import Facts, PodsSeen, RuntimeSeen, pods_seen, runtime_seen
@@ -38,8 +40,7 @@ Live = Callable[[], tuple[RuntimeInfo | None, Sequence[Pod] | None]]
 """The runtime, and its pods where they are known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """One look at the node, judged."""
 
     facts: Facts

@@ -6,15 +6,15 @@ A screen becomes a mode by its entry in MODES; what is not there has no key and 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pleg_tui.ui.screens.base import PlegScreen
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(Struct, frozen=True):
     """One of them."""
 
     key: str

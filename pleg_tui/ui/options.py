@@ -9,8 +9,9 @@ import locale
 import os
 import platform
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from pleg_tui.cri.clean import clean
 
@@ -56,8 +57,7 @@ def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:
     return encoding.lower().replace("-", "") not in ("utf8", "utf8sig")
 
 
-@dataclass(frozen=True, slots=True)
-class UiOptions:
+class UiOptions(Struct, frozen=True):
     """How the dashboard is to look and behave."""
 
     fps: float = field(default_factory=default_fps)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.node.kubelet.options import KubeletOptions
 
 
-@dataclass(slots=True)
-class Site:
+class Site(Struct):
     """One node."""
 
     root: str = "/"

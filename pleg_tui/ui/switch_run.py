@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from pleg_tui.migrate.worker import Job
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("pleg_tui.ui")
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """What is known of it."""
 
     title: str

@@ -15,8 +15,9 @@ import json
 import platform
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
+
+from msgspec import to_builtins
 
 from tests.bench import plot
 from tests.bench.harness import ROOT, Report, Setting, load, run
@@ -63,7 +64,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     document = {
         "schema": "pleg-tui/bench/v1", "taken": taken, "quick": options.quick,
-        "load_before": before, "reports": [asdict(report) for report in reports],
+        "load_before": before, "reports": [to_builtins(report) for report in reports],
     }  # fmt: skip
     (out / "bench.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     (out / "bench.md").write_text(text)

@@ -17,9 +17,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field, to_builtins
 
 from pleg_tui.node.process_cpu import clock_ns
 
@@ -36,8 +37,7 @@ class Unavailable(Exception):
     """Something that a benchmark needs is not here; its text is the reason, in one sentence."""
 
 
-@dataclass(slots=True)
-class Figure:
+class Figure(Struct):
     """One line of the table: the median of some readings and how far they spread."""
 
     what: str
@@ -79,8 +79,7 @@ def percentile(readings: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, max(0, int(len(ordered) * share + 0.5) - 1))]
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What one benchmark gives."""
 
     name: str
@@ -101,8 +100,7 @@ class Report:
         return one
 
 
-@dataclass(slots=True)
-class Setting:
+class Setting(Struct):
     """How a benchmark is to run."""
 
     quick: bool = False
@@ -254,4 +252,4 @@ def entry(measure: Callable[[Setting], Report]) -> None:
         setting.close()
     print(markdown([report]))
     if options.json:
-        Path(options.json).write_text(json.dumps(asdict(report), indent=2) + "\n")
+        Path(options.json).write_text(json.dumps(to_builtins(report), indent=2) + "\n")

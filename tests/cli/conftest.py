@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from pleg_tui.cli import connect, main
 from pleg_tui.cri.endpoint import Endpoint
@@ -18,8 +18,7 @@ from pleg_tui.feed.types import Settings
 from tests.cli.fakes import FakeFeed
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     code: int
     out: str
     err: str

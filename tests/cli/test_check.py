@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.cli import check
 from pleg_tui.cli.node_facts import Site

@@ -6,10 +6,10 @@ import json
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.cli.compare_text import progress_line
 from pleg_tui.compare import prepare as preparing

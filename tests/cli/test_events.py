@@ -1,9 +1,9 @@
 """`pleg-tui events`: a line each, in order, with everything that happened to the stream."""
 
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.feed.types import Health, Notice, Phase, SourceChoice
 from pleg_tui.model import EventType, Source

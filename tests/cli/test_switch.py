@@ -4,10 +4,10 @@ import functools
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.cli import node_facts, rollback, switch
 from pleg_tui.cli.node_facts import Site

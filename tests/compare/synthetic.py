@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.compare.report import build
 from pleg_tui.compare.schedule import schedule

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.compare.block_run import BlockRun
 from pleg_tui.compare.lane_process import Told

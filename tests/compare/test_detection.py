@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.compare.detection import Seen, detect, histogram, percentile
 from pleg_tui.compare.types import WHOLE_LIFE, Lane, Missed, Sighting, Watch
@@ -21,8 +22,7 @@ POLLING, EVENTED = Lane.POLLING, Lane.EVENTED
 ON = (Watch(POLLING, 0, 60 * SECOND), Watch(EVENTED, 0, 60 * SECOND))
 
 
-@dataclass(frozen=True)
-class Life:
+class Life(Struct, frozen=True):
     """One container: when it reached each state, ms; None: it never did."""
 
     created: int

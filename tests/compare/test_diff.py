@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.compare.diff import Change, Diff, diff, to_json
 from pleg_tui.compare.types import Interval, KubeletBeside, Lane, Plan, Report

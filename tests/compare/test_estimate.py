@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import statistics
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.compare.estimate import Effects, effects, runtime, shims
 from pleg_tui.compare.types import Arm, Block, Interval, Lane

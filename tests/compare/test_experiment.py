@@ -7,10 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.collector.lane_options import Work
 from pleg_tui.compare.experiment import SideBySide

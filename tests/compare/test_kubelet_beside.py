@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from pleg_tui.compare.kubelet_beside import BesideLook, between, look
 from pleg_tui.compare.types import KubeletBeside

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.compare.projection import GROWTH, SIZES, project
 from pleg_tui.compare.types import Block, Interval, Lane, Plan, Projected, Projection

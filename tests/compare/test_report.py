@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pleg_tui.compare.report import NotOurs, build, from_json, to_json
 from pleg_tui.compare.types import (

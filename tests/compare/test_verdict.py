@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.compare.report import build
 from pleg_tui.compare.types import (
@@ -55,7 +55,7 @@ def told(
         },
         difference_ms_per_s=difference,
     )
-    return verdict(replace(made, **kw))  # type: ignore[arg-type]
+    return verdict(replace(made, **kw))
 
 
 NOTHING = Interval(0.1, -0.3, 0.5)

@@ -13,9 +13,9 @@ import contextlib
 import statistics
 import sys
 import time
-from dataclasses import dataclass, field
 
 import psutil
+from msgspec import Struct, field
 
 from pleg_tui.feed.types import Phase, Settings
 from pleg_tui.sim.objects import Happening, Step
@@ -39,8 +39,7 @@ TOMBS_S = 600
 """So long the state knows that an id is dead (pleg.live), so it grows for that long."""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What a run gave."""
 
     seconds: float

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from pleg_tui.migrate.facts import Facts, PodsSeen, RuntimeSeen
 from pleg_tui.migrate.files import NodeFiles
@@ -40,8 +41,7 @@ PROVEN = Verdict(True, Mode.EVENTED, "no relist in a minute")
 PODS = PodsSeen(12, (), (), "the live listing")
 
 
-@dataclass
-class Node:
+class Node(Struct):
     """One node under a folder."""
 
     root: Path
@@ -182,8 +182,7 @@ def crio(root: Path, *, option: str = "", **more: Any) -> Node:
     return node
 
 
-@dataclass
-class FakeHands:
+class FakeHands(Struct):
     """Does nothing, and writes down what it was asked; `faults` names what goes wrong."""
 
     faults: frozenset[str] = frozenset()

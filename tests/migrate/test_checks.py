@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pleg_tui.migrate.checks import Answer, answer, because, check
 from pleg_tui.migrate.facts import Facts, Machine, PodsSeen, RuntimeSeen, Unfinished, pods_seen

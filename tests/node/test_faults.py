@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import psutil
 import pytest
+from msgspec import Struct
 
 from pleg_tui import frames
 from pleg_tui.feed.live import LiveFeed
@@ -50,8 +50,7 @@ hardest = pytest.mark.parametrize(
 WHOLE = ["ContainerCreated", "ContainerStarted", "ContainerDied", "ContainerRemoved"]
 
 
-@dataclass(slots=True)
-class Followed:
+class Followed(Struct):
     """A feed on a real runtime, what it told, and what its collector weighed at first."""
 
     runtime: RealContainerd

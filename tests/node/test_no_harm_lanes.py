@@ -13,9 +13,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pytest
+from msgspec import Struct
 
 from tests.node.dashboards import REPOSITORY, process_state
 from tests.node.rig.call_pace import measure_growing
@@ -29,8 +29,7 @@ DEADLINE_S = 12.0
 """Of the block in these tests."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A program with one lane that is on."""
 
     pid: int

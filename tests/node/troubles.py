@@ -6,7 +6,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tests.node.dashboards import Dashboard
 from tests.node.rig.containerd import RealContainerd
@@ -16,8 +17,7 @@ from tests.terminal import command_line
 SPARE_BYTES = 1 << 20
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(Struct):
     """What is told of a trouble once it is over."""
 
     notes: dict[str, object] = field(default_factory=dict)

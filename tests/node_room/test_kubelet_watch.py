@@ -3,10 +3,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.node.kubelet import watch as watching
 from pleg_tui.node.kubelet.options import KubeletOptions

@@ -7,10 +7,11 @@ node holds after it is `worlds[i + 1]`. Every message is derived from the facts 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
 from pleg_tui.pleg.live import LiveState
@@ -32,8 +33,7 @@ def wall(mono: int) -> int:
     return 1_700_000_000 * 10**9 + (mono * 7919) % 1_000_003
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """An id reached a state."""
 
     index: int
@@ -52,8 +52,7 @@ class Fact:
         return self.state == (SandboxState.REMOVED if self.is_sandbox else ContainerState.REMOVED)
 
 
-@dataclass(frozen=True)
-class History:
+class History(Struct, frozen=True):
     facts: tuple[Fact, ...]
     worlds: tuple[World, ...]
 

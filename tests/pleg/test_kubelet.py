@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
 from pleg_tui.pleg.cache import Cache

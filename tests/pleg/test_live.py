@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState, Transition
 from pleg_tui.pleg.live import CONTAINERD, CRIO, HEARSAY_NS, NOTHING, Announced, LiveState, Missed

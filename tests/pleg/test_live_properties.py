@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from pleg_tui.model import Container, ContainerState
 from pleg_tui.pleg.live import HEARSAY_NS, LiveState
@@ -27,8 +26,7 @@ TOMBSTONE_NS = 10**6
 relaxed = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Struct, frozen=True):
     """One thing that a collector may say, and how long after the fact it says it."""
 
     index: int
@@ -158,8 +156,7 @@ def test_without_loss_cri_events_alone_are_enough_in_whatever_order(
     assert seen(live) == truth(history.end)
 
 
-@dataclass(frozen=True)
-class Fate:
+class Fate(Struct, frozen=True):
     """What becomes of one event."""
 
     dropped: bool

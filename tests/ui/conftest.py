@@ -6,11 +6,11 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct, field
 from textual.pilot import Pilot
 
 from pleg_tui.ui.app import PlegTui
@@ -38,8 +38,7 @@ def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.004)
 
 
-@dataclass
-class Stage:
+class Stage(Struct):
     """A running dashboard, the feed that plays to it, and the clock that both go by."""
 
     feed: FakeFeed

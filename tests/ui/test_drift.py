@@ -6,11 +6,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pleg_tui.migrate.journal import Entry, Journal
 from pleg_tui.node.kubelet.options import KubeletOptions

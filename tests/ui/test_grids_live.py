@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from msgspec import Struct, field
+from msgspec.structs import replace
 from textual.widgets import Input
 
 from pleg_tui.feed.types import Health, Notice, Phase
@@ -45,8 +46,7 @@ def _folder() -> None:
     (GRIDS / "live").mkdir(parents=True, exist_ok=True)
 
 
-@dataclass
-class State:
+class State(Struct):
     """What the screen is to show, and what is done to get there."""
 
     act: Callable[[Stage], Awaitable[None]]

@@ -7,11 +7,11 @@ have a second twin, `NAME-WIDTHxHEIGHT.looks.txt`, that says how they are painte
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
 from textual.widgets import Input
 
 from pleg_tui.model import Container, ContainerState
@@ -97,8 +97,7 @@ LINES = [
 ]  # fmt: skip
 
 
-@dataclass
-class Page:
+class Page(Struct):
     """How a page is opened and what is done on it."""
 
     act: Callable[[Stage], Awaitable[None]]

@@ -7,12 +7,13 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyte
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 from textual.widgets import Input
 
@@ -60,8 +61,7 @@ class _Recorder:
         self._stream.feed(data)
 
 
-@dataclass
-class Watched:
+class Watched(Struct):
     """A terminal whose every byte is kept."""
 
     terminal: Terminal

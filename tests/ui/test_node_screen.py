@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pleg_tui.node.kubelet.types import Figure, Mode, PlegFigures
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE

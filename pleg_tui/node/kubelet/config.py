@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -29,8 +30,7 @@ _SECRET = frozenset(("staticPodURLHeader",))
 _MATTERS = frozenset(("featureGates", "EventedPLEG", "AllAlpha", "AllBeta"))
 
 
-@dataclass(frozen=True, slots=True)
-class ReadConfig:
+class ReadConfig(Struct, frozen=True):
     """What the files say."""
 
     files: tuple[ConfigFile, ...] = ()

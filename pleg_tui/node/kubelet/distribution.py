@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.node.kubelet.files import exists
 from pleg_tui.node.kubelet.process import KubeletProcess

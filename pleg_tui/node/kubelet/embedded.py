@@ -7,7 +7,8 @@ drop-ins from 1.32 on) and its log line "Running kubelet …"; MicroK8s' args fi
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -23,8 +24,7 @@ _MICROK8S_ARGUMENTS = "/var/snap/microk8s/current/args/kubelet"
 _CLOCK_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+class Arguments(Struct, frozen=True):
     """A kubelet's arguments and how far they can be trusted."""
 
     arguments: tuple[str, ...]

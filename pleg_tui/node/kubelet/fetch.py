@@ -13,8 +13,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 
@@ -22,14 +23,13 @@ MAX_BYTES = 32 << 20
 """A kubelet's metrics page has some hundred kilobytes to a few megabytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """How to prove who we are, and whom we believe."""
 
     client_cert: str = ""
     client_key: str = ""
     """Paths as this program sees them, of PEM files."""
-    token: str = field(default="", repr=False)
+    token: str = ""
     ca_file: str = ""
     ca_data: str = ""
     """PEM text of the certificate authority."""
@@ -37,6 +37,10 @@ class Access:
     pinned: Sequence[bytes] = ()
     """Certificates (DER) one of which the server may show, whoever signed it: read from the
     server's own files on this node, they prove more than a signature does."""
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Access({self.client_cert!r}, token={'yes' if self.token else 'no'})"
 
 
 class FetchError(Exception):

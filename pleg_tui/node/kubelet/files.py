@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.sockets import under
 
@@ -21,8 +22,7 @@ class Unreadable(Exception):
         self.absent = absent
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A file's content."""
 
     text: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.node.kubelet.config import ReadConfig, shown
@@ -23,13 +24,12 @@ _DEFAULT_ENDPOINT = "unix:///run/containerd/containerd.sock"
 _K3S_ENDPOINT = "unix:///run/k3s/containerd/containerd.sock"
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """What the kubelet and the runtime told of themselves."""
 
     first: Sample | None = None
     second: Sample | None = None
-    configz: Configz = Configz(why="not read")  # noqa: RUF009 - frozen
+    configz: Configz = Configz(why="not read")
     metrics_why: str = ""
     runtime_first: RuntimeSample | None = None
     runtime_why: str = ""

@@ -7,7 +7,8 @@ Source: spf13/pflag (`--name=value`, `--name value`, `-v4`), the kubelet's word 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 CONCERNED = (
     "config",
@@ -33,8 +34,7 @@ _FALSE = frozenset(("0", "f", "F", "FALSE", "false", "False"))
 """As Go's strconv.ParseBool."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """What a command line says."""
 
     values: Mapping[str, str] = field(default_factory=dict)

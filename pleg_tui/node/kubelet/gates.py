@@ -9,8 +9,10 @@ files gate by gate).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pleg_tui.node.kubelet.types import Gate
 
@@ -22,16 +24,14 @@ Stage = Literal["absent", "alpha", "beta", "unknown"]
 Release = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A gate that is set, and where."""
 
     on: bool
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The gates that a number of places set, the last one winning."""
 
     gates: Mapping[str, Setting] = field(default_factory=dict)

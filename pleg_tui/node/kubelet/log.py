@@ -14,7 +14,8 @@ import stat
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under

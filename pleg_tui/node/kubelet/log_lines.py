@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.cri.clean import clean
 
@@ -53,8 +54,7 @@ _UNHEALTHY = "PLEG is not healthy"
 _STARTING = "pleg has yet to be successful"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line, taken apart."""
 
     message: str
@@ -66,8 +66,7 @@ class Line:
     pid: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class LogFacts:
+class LogFacts(Struct, frozen=True):
     """What the lines of one kubelet say."""
 
     source: str = ""

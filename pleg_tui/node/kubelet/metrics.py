@@ -9,7 +9,9 @@ with the gate off too. The rate of relists does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.node.kubelet.types import Evidence, Figure, PlegFigures, Weight
@@ -29,8 +31,7 @@ EVENTED_PER_S = 1 / 60
 RETRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     """A histogram since the kubelet's start."""
 
     buckets: tuple[tuple[float, float], ...] = ()
@@ -59,8 +60,7 @@ class Histogram:
         return self.count - finite[-1] if finite else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One reading of the page; None: the page does not have it."""
 
     at: float
@@ -89,8 +89,7 @@ class NotMetrics(Exception):
     """The page is not one of a kubelet; its text says why."""
 
 
-@dataclass(slots=True)
-class _Parts:
+class _Parts(Struct):
     buckets: list[tuple[float, float]] = field(default_factory=list)
     total: float = 0.0
     count: float | None = None

@@ -8,7 +8,9 @@ terminations (k/k#139262). The gate off is polling in every version.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.node.kubelet.gates import parse_release
 from pleg_tui.node.kubelet.types import Evidence, Fact, Gate, Mode, Weight
@@ -16,8 +18,7 @@ from pleg_tui.node.kubelet.types import Evidence, Fact, Gate, Mode, Weight
 HINT_ONLY_SINCE = (1, 37)
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """A mode and how it came about."""
 
     mode: Mode

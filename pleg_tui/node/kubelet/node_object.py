@@ -10,8 +10,10 @@ import base64
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean, clean_name
 from pleg_tui.node.kubelet.fetch import Access, FetchError, certificates, fetch
@@ -29,8 +31,7 @@ _PLACES = (
 _MAX_NODE = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Kubeconfig:
+class _Kubeconfig(Struct, frozen=True):
     path: str
     server: str
     access: Access

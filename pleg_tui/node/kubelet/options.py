@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class KubeletOptions:
+class KubeletOptions(Struct, frozen=True):
     """How the admin lets us look; paths given here are as this program sees them, not under --root.
 
     An empty text means: find it, under the root.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -31,8 +32,7 @@ _HOSTS = {
 as a process of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class KubeletProcess:
+class KubeletProcess(Struct, frozen=True):
     """One running kubelet."""
 
     pid: int
@@ -51,8 +51,7 @@ class KubeletProcess:
     """Its pid in every PID namespace that it is in: its log has the innermost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """What a search found."""
 
     chosen: KubeletProcess | None

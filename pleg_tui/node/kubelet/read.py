@@ -10,7 +10,8 @@ import posixpath
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under

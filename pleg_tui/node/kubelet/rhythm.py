@@ -13,8 +13,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from pleg_tui.cri.sockets import under
 from pleg_tui.node.kubelet.files import why
@@ -41,8 +42,7 @@ _FEW_PODS = 2
 _MANY_PODS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class IoSample:
+class IoSample(Struct, frozen=True):
     """Counters of /proc/<pid>/io at one moment."""
 
     at: float
@@ -95,8 +95,7 @@ def judge(samples: Sequence[IoSample], pods: int | None = None) -> Evidence:
     return Evidence("rhythm", f"{says}: {how_many} pods that is no answer", Weight.NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rhythm:
+class _Rhythm(Struct, frozen=True):
     """The strongest period about one second of a series."""
 
     period: float

@@ -12,7 +12,8 @@ import os
 import time
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
@@ -37,8 +38,7 @@ _ALL_BUT_POLLING_PER_S = 0.7
 """Without a relist every second a kubelet lists sandboxes every 2 s, and now and then besides."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeSample:
+class RuntimeSample(Struct, frozen=True):
     """One reading; None: the page does not have it."""
 
     mono: float

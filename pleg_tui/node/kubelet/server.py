@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.node.kubelet.configz import parse_configz
@@ -73,8 +74,7 @@ CONTROL_PLANE_REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """A way to the kubelet's server that worked, or the reason why there is none."""
 
     url: str = ""
@@ -83,8 +83,7 @@ class Door:
     remedies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Configz:
+class Configz(Struct, frozen=True):
     """What /configz said."""
 
     config: Mapping[str, object] = field(default_factory=dict)

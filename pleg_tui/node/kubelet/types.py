@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class Mode(StrEnum):
@@ -31,8 +32,7 @@ class Weight(StrEnum):
     """Looked at, and it says nothing; told so that nobody looks again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One thing that was seen."""
 
     source: str
@@ -46,16 +46,14 @@ class Evidence:
     """Does it say that the kubelet relists every second (True) or does not; None: neither."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """A value with where it came from; value None is unknown, and `source` then says why."""
 
     value: str | None
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(Struct, frozen=True):
     """A feature gate as the kubelet would resolve it."""
 
     on: bool | None
@@ -64,8 +62,7 @@ class Gate:
     """The file, flag or default that decided it; or why it is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(Struct, frozen=True):
     """One file that the kubelet reads, in the order of the merge."""
 
     path: str
@@ -78,8 +75,7 @@ class ConfigFile:
     """It was changed after this kubelet's start: what it says counts from the next start on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """One of the kubelet's own figures."""
 
     value: float | None
@@ -91,8 +87,7 @@ class Figure:
 _NOT_READ = Figure(None, "not read")
 
 
-@dataclass(frozen=True, slots=True)
-class PlegFigures:
+class PlegFigures(Struct, frozen=True):
     """The kubelet's own PLEG figures at one moment; counters are since this kubelet's start."""
 
     at: float | None = None
@@ -115,8 +110,7 @@ class PlegFigures:
     """Processor time of its process, milliseconds per second, since the sample before."""
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
+class NodeFacts(Struct, frozen=True):
     """What the cluster says of this node; None is unknown."""
 
     name: str | None = None
@@ -129,8 +123,7 @@ class NodeFacts:
     """The API server that said so, or why nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """Where this distribution keeps the kubelet's configuration, and who would write it anew."""
 
     distribution: str | None = None
@@ -153,8 +146,7 @@ class Home:
     """What it was recognised by; a layout that is known by hearsay only is said to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class KubeletFacts:
+class KubeletFacts(Struct, frozen=True):
     """Everything that could be learned at one moment."""
 
     pid: int | None
@@ -215,8 +207,7 @@ class ChangeKind(StrEnum):
     """Another mode than before, for none of the reasons above."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One thing that has changed between two looks."""
 
     kind: ChangeKind
@@ -229,8 +220,7 @@ class Change:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """One cheap look at a kubelet that is known already."""
 
     at: float

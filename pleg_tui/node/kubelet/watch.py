@@ -6,7 +6,9 @@ Only reads. Blocking, and bounded in time: call it from a thread.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.node.kubelet import mode as modes
 from pleg_tui.node.kubelet.log_lines import RETRIES, LogFacts
@@ -48,8 +50,7 @@ _WATCH_IT = f"after {RETRIES} it goes back to polling until it is restarted: loo
 _LOAD = "more changes at once than it can take: see what makes them"
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """What was counted up to the last look; None: not known."""
 
     errors: float | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from pleg_tui.cri.clean import clean
 
@@ -27,16 +28,14 @@ class NotData(Exception):
     """It is not YAML or JSON that a kubelet would take; its text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(Struct, frozen=True):
     """A key that a mapping has twice."""
 
     path: tuple[str, ...]
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """What a text says."""
 
     value: object

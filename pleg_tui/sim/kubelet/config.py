@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -49,8 +49,7 @@ class StartError(Exception):
     """The kubelet refuses to start; the text is what its log says."""
 
 
-@dataclass(slots=True)
-class Resolved:
+class Resolved(Struct):
     """What the kubelet runs with."""
 
     flags: dict[str, str]

@@ -10,7 +10,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.cri import methods
 from pleg_tui.cri import runtime_pb2 as cri
@@ -33,8 +34,7 @@ _METRIC_STATES = {
 _GONE = "non-existent"
 
 
-@dataclass(slots=True)
-class _Pod:
+class _Pod(Struct):
     """What one listing says of a pod: states by id."""
 
     name: str = ""

@@ -13,8 +13,9 @@ import hmac
 import json
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pleg_tui.sim.node_options import Fault
 
@@ -33,8 +34,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(Struct, frozen=True):
     """What the servers show, made anew for each request."""
 
     metrics: Callable[[], str]
@@ -47,8 +47,7 @@ class Pages:
     """Since 1.33 a refusal names the subresource of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Struct, frozen=True):
     method: str
     path: str
     headers: dict[str, str]

@@ -11,9 +11,10 @@ import signal
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
+
+from msgspec import Struct
 
 from pleg_tui.cri import methods
 from pleg_tui.cri import runtime_pb2 as cri
@@ -36,8 +37,7 @@ _THRESHOLD_S = {False: 180.0, True: 600.0}
 """genericPlegRelistThreshold, eventedPlegRelistThreshold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """What this process was started for."""
 
     root: str

@@ -6,7 +6,7 @@ cmd/kubelet/app/server.go of each release; KEP-3386 for the short-lived beta and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 GATE = "EventedPLEG"
 RELIST_S = 1.0
@@ -26,8 +26,7 @@ _BETA_UNTIL = {27: 9, 28: 5, 29: 0}
 """Minor to the last patch in which the gate was beta (and off), before it went back to alpha."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(Struct, frozen=True):
     """One version's visible habits."""
 
     minor: int

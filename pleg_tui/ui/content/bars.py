@@ -7,9 +7,10 @@ last lines are kept by what they were made of.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
+
+from msgspec import Struct
 
 from pleg_tui.feed.types import Health, Phase
 from pleg_tui.model import Source
@@ -27,8 +28,7 @@ SOURCES = {
 _MEBIBYTE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What this program costs the node."""
 
     cpu_percent: float | None = None
@@ -36,16 +36,14 @@ class Usage:
     rss_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """Something to be said in the status line for a while."""
 
     text: str
     style: str = "accent"
 
 
-@dataclass(frozen=True, slots=True)
-class StatusFacts:
+class StatusFacts(Struct, frozen=True):
     """Everything the status line shows."""
 
     node: str

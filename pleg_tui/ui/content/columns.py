@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from pleg_tui.ui.content.order import SortBy, View
 
@@ -32,8 +33,7 @@ _LEAST_TEXT = 10
 """Cells below which a column of text says nothing: what was chosen last is left out before that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What may be shown of a pod or container; `name` is also what model.Cell calls it."""
 
     name: str
@@ -85,8 +85,7 @@ NAMES = tuple(kind.name for kind in KINDS)
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column as it stands in a list of some width."""
 
     name: str
@@ -98,8 +97,7 @@ class Column:
     """Empty cells before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The columns of one width, from left to right."""
 
     columns: tuple[Column, ...]

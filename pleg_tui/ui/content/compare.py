@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.compare import words
 from pleg_tui.compare.types import (
@@ -42,8 +43,7 @@ _MOST_MISSED = 500
 __all__ = ["WIDE", "Sheet", "progress_line", "sheet", "span_text"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """What the body of the screen shows."""
 
     lines: list[Line]

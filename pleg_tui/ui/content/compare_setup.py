@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.compare.schedule import schedule
 from pleg_tui.compare.types import Arm, Lane, NotMeasurable, Plan, Report
@@ -15,8 +17,7 @@ from pleg_tui.ui.content.plots import Signs
 from pleg_tui.ui.content.text import count, fit, tidy
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One thing that may be chosen before the start."""
 
     name: str
@@ -69,8 +70,7 @@ def choice_line(plan: Plan, choice: Choice, signs: Signs, here: bool) -> Line:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of the node before the start."""
 
     report: Report | None = None

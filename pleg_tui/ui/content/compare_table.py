@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.compare import words
 from pleg_tui.compare.types import Interval, Lane, LaneReport, Report
@@ -30,8 +31,7 @@ _EFFECTS: tuple[tuple[str, Effect], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """How many figures of one kind are written, and what is written for none."""
 
     signs: Signs

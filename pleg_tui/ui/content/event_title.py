@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from pleg_tui.ui.content.bars import title_item
 from pleg_tui.ui.content.event_view import EventView
@@ -20,8 +21,7 @@ LONG = 150
 PULSE_FROM = 100
 
 
-@dataclass(frozen=True, slots=True)
-class PaneFacts:
+class PaneFacts(Struct, frozen=True):
     """Everything that the title shows."""
 
     total: int
@@ -34,7 +34,7 @@ class PaneFacts:
     """Those below what is shown."""
     focused: bool = False
     following: bool = True
-    view: EventView = EventView()  # noqa: RUF009 - it is frozen
+    view: EventView = EventView()
     listed: Filter = NO_FILTER
     """The filter of the list of pods."""
     pulse: Pulse | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.feed.types import Notice
 from pleg_tui.model import Container, LifecycleEvent, Pod
@@ -15,8 +16,7 @@ PodOf = Callable[[str], Pod | None]
 """The pod of this key (UID), as it is or was last known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Only:
+class Only(Struct, frozen=True):
     """The one pod or container whose events are wanted."""
 
     pod: str
@@ -27,8 +27,7 @@ class Only:
     """How it is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventView:
+class EventView(Struct, frozen=True):
     """How the event list is looked at."""
 
     follows: bool = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.feed.types import Notice
 from pleg_tui.model import EventType, LifecycleEvent
@@ -35,8 +36,7 @@ _ENDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EventLayout:
+class EventLayout(Struct, frozen=True):
     """Cells for each column of the event list."""
 
     time: int

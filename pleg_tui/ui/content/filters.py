@@ -16,9 +16,10 @@ Letters' case makes no difference except in labels, and in expressions that have
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pleg_tui.model import Container, Pod
 from pleg_tui.ui.content.patterns import Expression, PatternError
@@ -45,8 +46,7 @@ class Field(Enum):
     STATE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """One word of the filter."""
 
     field: Field
@@ -102,13 +102,20 @@ class Term:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A parsed filter line; an empty one lets everything through."""
 
     text: str = ""
     """As it was typed."""
-    terms: tuple[Term, ...] = field(default=(), compare=False)
+    terms: tuple[Term, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same was typed."""
+        return isinstance(other, Filter) and self.text == other.text
+
+    def __hash__(self) -> int:
+        """Of what was typed."""
+        return hash(self.text)
 
     def __bool__(self) -> bool:
         return bool(self.terms)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.ui.content.status import Mark
 
@@ -27,8 +28,7 @@ _ASCII_MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Glyphs:
+class Glyphs(Struct, frozen=True, eq=False):
     """One cell each. There are two sets, told apart by which one it is."""
 
     marks: Mapping[Mark, str] = field(default_factory=lambda: _MARKS)

@@ -10,8 +10,9 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pleg_tui.ui.content.finding import pattern
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -26,8 +27,7 @@ _INDENT = 2
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """One value of the data."""
 
     key: str | int | None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pleg_tui.cri import traits
 from pleg_tui.cri.clean import clean
@@ -40,8 +41,7 @@ _STATUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Struct, frozen=True):
     """What the keys are called that the texts name."""
 
     plan: str = "enter"

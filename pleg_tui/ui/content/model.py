@@ -6,8 +6,10 @@ Only pods that changed are looked at again, and only rows that somebody asks for
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple, overload
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
 from pleg_tui.ui.content.filters import StatesOf
@@ -38,8 +40,7 @@ class RowKey(NamedTuple):
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of the list."""
 
     key: RowKey
@@ -69,8 +70,7 @@ class Cell(NamedTuple):
     column: str
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What an update did to the list."""
 
     rows: bool = False
@@ -79,8 +79,7 @@ class Changes:
     """The values that are others now, and the names of rows that are new."""
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """What there is, shown or not."""
 
     pods: int = 0
@@ -93,8 +92,7 @@ class Totals:
     """Pods."""
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """A pod as the list holds it."""
 
     whole: tuple[Row, ...]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.node.kubelet.types import Figure, KubeletFacts, Mode, PlegFigures
 from pleg_tui.node.vitals import NAMES, SPAN_S, Machine, Reading, Vitals
@@ -25,8 +26,7 @@ _MIB = 1 << 20
 _MOST_TOLD = 12
 
 
-@dataclass(frozen=True, slots=True)
-class NodeView:
+class NodeView(Struct, frozen=True):
     """Everything that the screen shows."""
 
     vitals: Sequence[Vitals]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from pleg_tui.model import Pod
 from pleg_tui.node.figures import Usage
@@ -30,8 +31,7 @@ class SortBy(StrEnum):
     MEMORY = "memory"
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """How the list is looked at."""
 
     sort: SortBy = SortBy.NAME

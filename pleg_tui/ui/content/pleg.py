@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pleg_tui.node.kubelet.types import ChangeKind, Mode
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -52,8 +52,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """One thing that has changed; its texts are cleaned where they are drawn."""
 
     at: float

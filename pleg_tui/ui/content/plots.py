@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.text import fit, fit_right, width_of
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
+class Signs(Struct, frozen=True):
     """What charts are made of; one cell each."""
 
     full: str = "█"
@@ -55,8 +55,7 @@ def signs_for(glyphs: Glyphs) -> Signs:
     return UNICODE if not glyphs.rule.isascii() else ASCII
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """The range of an axis."""
 
     low: float
@@ -142,8 +141,7 @@ def progress_bar(share: float, cells: int, signs: Signs) -> tuple[str, str]:
     return signs.full * done, signs.rest * (cells - done)
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
+class Dot(Struct, frozen=True):
     """A mark of a chart; NaN has no place and is left out."""
 
     value: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from pleg_tui.ui.content.columns import Column, Layout
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -28,8 +29,7 @@ _MOST_LINES = 500
 """Lines kept: several windows full."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """What a line depends on apart from its row."""
 
     layout: Layout

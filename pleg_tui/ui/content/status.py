@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
 from pleg_tui.ui.content.text import SECOND
@@ -56,8 +58,7 @@ class Severity(IntEnum):
     OFF = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """A state as it is shown."""
 
     mark: Mark
@@ -80,8 +81,7 @@ class Status:
         return self.unhealthy or self.restarted
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What last happened: when (wall time, ns, 0 where unknown), and why in a few words."""
 
     at: int

@@ -8,12 +8,13 @@ Each state has its own sign, so a strip can be read without colour.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import lru_cache
 from itertools import groupby
 from signal import SIGTERM
+
+from msgspec import Struct
 
 from pleg_tui.model import ContainerState
 from pleg_tui.pleg.history import Gap, Span, Track
@@ -88,8 +89,7 @@ _OVERLAID = (
 _OVERLAID_RANK = {look: rank for rank, look in enumerate(_OVERLAID)}
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The time that a strip shows: `width` cells of `cell` nanoseconds, ending before `end`."""
 
     end: int

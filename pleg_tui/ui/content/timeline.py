@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pleg_tui.model import ContainerState
 from pleg_tui.pleg.history import Gap, Span, Track
@@ -37,8 +38,7 @@ class Change(NamedTuple):
     removed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineFacts:
+class TimelineFacts(Struct, frozen=True):
     """Everything the title says."""
 
     namespace: str

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
 from pleg_tui.node.figures import Usage
@@ -33,8 +34,7 @@ Value = tuple[str, str]
 Pair = tuple[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """The last reading of one container or pod, and those before it, oldest first."""
 
     usage: Usage

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import statistics
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tests.node.rig.client import Call, CallError, CriClient, Pod, Spec
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """What the calls took."""
 
     calls: tuple[Call, ...]

@@ -13,9 +13,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 PACKAGES = ("containerd", "runc", "busybox-static", "ca-certificates")
 MARKER = ".pleg-tui-complete"
@@ -27,8 +28,7 @@ class UnavailableError(Exception):
     """The rig cannot run here; its text is the reason, in one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chroot:
+class Chroot(Struct, frozen=True):
     """A complete chroot with the versions of what it holds."""
 
     suite: str

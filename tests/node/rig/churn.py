@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from pleg_tui.cri import runtime_pb2 as cri
 from tests.node.rig.client import TIMEOUT_S, CallError, CriClient, Pod, Spec
@@ -15,8 +16,7 @@ from tests.node.rig.namespace import wait_until
 EXIT_TIMEOUT_S = 20.0
 
 
-@dataclass(slots=True)
-class Life:
+class Life(Struct):
     """One container's life. A step is when its call had returned, ns since the epoch; 0 if not."""
 
     name: str
@@ -31,8 +31,7 @@ class Life:
     removed: int = 0
 
 
-@dataclass(slots=True)
-class Truth:
+class Truth(Struct):
     """What was done to a runtime."""
 
     pods: list[Pod] = field(default_factory=list)

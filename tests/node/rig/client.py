@@ -6,11 +6,11 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import grpc
+from msgspec import Struct, field
 
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.methods import RUNTIME_SERVICE
@@ -37,8 +37,7 @@ class CallError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call that was made."""
 
     method: str
@@ -49,8 +48,7 @@ class Call:
     """gRPC's name: OK, NOT_FOUND, …"""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """A container that is to be made."""
 
     name: str = "main"
@@ -63,8 +61,7 @@ class Spec:
     image: str = BUSYBOX
 
 
-@dataclass(frozen=True, slots=True)
-class Pod:
+class Pod(Struct, frozen=True):
     """A sandbox that was made; `containers` are ids by name, of those made along with it."""
 
     id: str

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tests.terminal import children_of, command_line
 
@@ -24,8 +25,7 @@ START_S = 20.0
 GONE_S = 10.0
 
 
-@dataclass(slots=True)
-class Killed:
+class Killed(Struct):
     """What was done."""
 
     started: int = 0

@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct, to_builtins
 
 from pleg_tui.cri import runtime_pb2 as cri
 from tests.node.rig.subscriber import Received, cri_events
@@ -23,8 +24,7 @@ from tests.node.rig.subscriber import Received, cri_events
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-@dataclass(frozen=True, slots=True)
-class KubeletEvent:
+class KubeletEvent(Struct, frozen=True):
     """One event as the kubelet would have had it. Times are ns since the epoch."""
 
     container_id: str
@@ -152,7 +152,9 @@ def main() -> None:
         sys.stdout.flush()
 
     stream = cri_events(
-        sys.argv[1], lambda got: say(asdict(describe(got))), lambda error: say({"error": error})
+        sys.argv[1],
+        lambda got: say(to_builtins(describe(got))),
+        lambda error: say({"error": error}),
     )
     say({"subscribed": True})
     sys.stdin.read()

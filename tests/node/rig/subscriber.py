@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import grpc
+from msgspec import Struct
 
 from pleg_tui.cri import containerd_events_pb2 as native
 from pleg_tui.cri import runtime_pb2 as cri
@@ -20,8 +20,7 @@ SETTLE_S = 0.2
 """A runtime answers nothing when a subscription is in place; it is, well within this time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[M]):
+class Received(Struct, Generic[M], frozen=True):
     """One message and when it was had, ns: CLOCK_MONOTONIC and since the epoch."""
 
     message: M

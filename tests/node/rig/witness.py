@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tests.node.rig.churn import Truth, many_pods
 from tests.node.rig.client import TIMEOUT_S, Call, CallError, CriClient
@@ -21,8 +22,7 @@ LAST_EVENT_S = 15.0
 WHOLE = ("CREATED", "STARTED", "STOPPED", "DELETED")
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """What was felt during one load."""
 
     calls: tuple[Call, ...]
