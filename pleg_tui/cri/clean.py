@@ -13,6 +13,8 @@ import unicodedata
 MAX_LENGTH = 4096
 """Characters kept of one string; a label may hold 64 KiB, which no screen shows."""
 
+_MAX_NAME = 512
+
 MAX_REASON = 256
 """Characters kept of why a container ended, which is a word."""
 
@@ -80,4 +82,6 @@ def clean(text: str, limit: int = MAX_LENGTH) -> str:
 
 def clean_name(text: str) -> str:
     """As clean(), for strings that occur over and over: one copy is kept of each."""
-    return sys.intern(clean(text, 512))
+    if len(text) <= _MAX_NAME and text.isascii() and text.isprintable():
+        return sys.intern(text)
+    return sys.intern(clean(text, _MAX_NAME))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -18,6 +19,12 @@ POD_NAME = "io.kubernetes.pod.name"
 POD_NAMESPACE = "io.kubernetes.pod.namespace"
 POD_UID = "io.kubernetes.pod.uid"
 RESTART_COUNT = "io.kubernetes.container.restartCount"
+
+_REMEMBERED = 1024
+"""Statuses in events whose decoding is remembered: an event brings its whole pod, of which one part
+is another than in the event before."""
+_REMEMBERED_BYTES = 4096
+"""Larger ones are not remembered; most are some hundred bytes."""
 
 _CONTAINER_STATES: dict[int, ContainerState] = {
     cri.CONTAINER_CREATED: ContainerState.CREATED,
@@ -56,7 +63,8 @@ class ContainerdEvent(Struct, frozen=True):
 def _labels(pairs: Mapping[str, str]) -> Mapping[str, str]:
     if not pairs:
         return NO_LABELS
-    return {clean_name(key): clean(value) for key, value in pairs.items()}
+    # Not items(): a protobuf map has it from Python's abstract mapping, which is slow.
+    return {clean_name(key): clean(pairs[key]) for key in pairs}
 
 
 def _name_in(labels: Mapping[str, str], key: str) -> str:
@@ -192,17 +200,42 @@ def cri_event(data: bytes) -> CriEvent:
         WireError: not such a message.
     """
     event = parse(cri.ContainerEventResponse, data)
-    sandbox = (
-        _status_sandbox(event.pod_sandbox_status) if event.HasField("pod_sandbox_status") else None
-    )
+    sandbox = None
+    if event.HasField("pod_sandbox_status"):
+        sandbox = _event_sandbox(event.pod_sandbox_status.SerializeToString())
     sandbox_id = sandbox.id if sandbox else ""
     return CriEvent(
         id=clean_name(event.container_id),
         kind=event.container_event_type,
         created_at=event.created_at,
         sandbox=sandbox,
-        containers=tuple(_status_container(s, sandbox_id) for s in event.containers_statuses),
+        containers=tuple(
+            _event_container(status.SerializeToString(), sandbox_id)
+            for status in event.containers_statuses
+        ),
     )
+
+
+def _event_sandbox(status: bytes) -> Sandbox:
+    if len(status) > _REMEMBERED_BYTES:
+        return _status_sandbox(cri.PodSandboxStatus.FromString(status))
+    return _remembered_sandbox(status)
+
+
+def _event_container(status: bytes, sandbox_id: str) -> Container:
+    if len(status) > _REMEMBERED_BYTES:
+        return _status_container(cri.ContainerStatus.FromString(status), sandbox_id)
+    return _remembered_container(status, sandbox_id)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_sandbox(status: bytes) -> Sandbox:
+    return _status_sandbox(cri.PodSandboxStatus.FromString(status))
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_container(status: bytes, sandbox_id: str) -> Container:
+    return _status_container(cri.ContainerStatus.FromString(status), sandbox_id)
 
 
 def _nanoseconds(timestamp: Any) -> int:

@@ -148,7 +148,10 @@ class LiveState:
         self._hear(sandbox, mono, wall)
 
     def apply_container(self, container: Container, *, mono: int, wall: int) -> None:
-        """A container's status: a look-up's answer, or the snapshot inside a CRI event."""
+        """A container's status: a look-up's answer, or the snapshot inside a CRI event.
+
+        The very object that was applied last says nothing new and costs next to nothing.
+        """
         self._hear(container, mono, wall)
 
     def apply_event(
@@ -203,6 +206,7 @@ class LiveState:
             )
             record.vouched = record.vouched or bool(sandbox_id)
         if new is not old:
+            record.heard = None
             self._place(record)
             self._climb(record, new.state, at, wall)
 
@@ -256,8 +260,10 @@ class LiveState:
         baseline: bool = False,
     ) -> Record:
         """Merge what the CRI said of one id."""
-        is_sandbox = isinstance(item, Sandbox)
         record = self._find(item.id)
+        if record is not None and record.heard is item:
+            return record
+        is_sandbox = isinstance(item, Sandbox)
         if record is None:
             record = self._alive[item.id] = Record(item.id, is_sandbox, mono)
         elif record.buried is None and record.is_sandbox is not is_sandbox:
@@ -272,6 +278,7 @@ class LiveState:
         fill = listing and record.detailed
         record.vouched = True
         record.detailed = record.detailed or not listing
+        record.heard = None if listing else item
         old: Sandbox | Container
         new: Sandbox | Container
         if isinstance(item, Sandbox):

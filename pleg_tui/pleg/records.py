@@ -29,6 +29,7 @@ class Record:
         "container",
         "detailed",
         "first",
+        "heard",
         "id",
         "is_sandbox",
         "key",
@@ -57,6 +58,8 @@ class Record:
         """The CRI itself spoke of it, so that its absence there means something."""
         self.detailed = False
         """A status came, so that a listing can only know less."""
+        self.heard: Sandbox | Container | None = None
+        """The status that was merged last, while it says nothing new; None after anything else."""
         self.key = ""
         """Its pod's key; empty while it belongs to none."""
         self.buried: int | None = None
@@ -91,4 +94,4 @@ class Record:
         """Become a tombstone: keep what a late message or a missed step needs, drop the rest."""
         self.names = names
         self.buried = mono
-        self.sandbox = self.container = None
+        self.sandbox = self.container = self.heard = None

@@ -123,6 +123,24 @@ def test_an_event_without_pod_status_still_names_its_id() -> None:
     assert (event.id, event.kind, event.sandbox, event.containers) == ("s1", 3, None, ())
 
 
+def test_what_is_the_same_in_the_next_event_is_the_same_object() -> None:
+    def event(*containers: cri.ContainerStatus) -> decode.CriEvent:
+        pod = cri.PodSandboxStatus(id="s1", metadata=cri.PodSandboxMetadata(name="web-0"))
+        message = cri.ContainerEventResponse(
+            container_id="c1", pod_sandbox_status=pod, containers_statuses=containers
+        )
+        return decode.cri_event(message.SerializeToString())
+
+    first = event(status(state=cri.CONTAINER_RUNNING), status(id="c2"))
+    second = event(status(), status(id="c2"))
+    assert second.sandbox is first.sandbox
+    assert second.containers[1] is first.containers[1]
+    assert second.containers[0].state is ContainerState.EXITED
+    large = event(status(message="x" * 10_000)).containers[0]
+    assert len(large.message) < 10_000
+    assert event(status(message="x" * 10_000)).containers[0] == large
+
+
 def envelope(topic: str, message: ctd.TaskExit | ctd.ContainerCreate) -> bytes:
     return ctd.Envelope(
         timestamp=Timestamp(seconds=2, nanos=5),

@@ -60,6 +60,21 @@ def missed_steps(live: LiveState) -> list[tuple[str, int]]:
 # ---- what is shown ----
 
 
+def test_a_status_that_comes_again_after_another_counts_by_arrival() -> None:
+    live = started(WEB, NGINX)
+    old, new = replace(NGINX, message="old"), replace(NGINX, log_path="new", message="new")
+    ended = replace(new, state=ContainerState.EXITED, exit_code=0, message="new")
+    killed = replace(ended, message="killed")
+    for status in (old, new, ended, ended, killed, ended):
+        live.apply_container(status, mono=2000, wall=2000)
+    container = live.container("c1")
+    assert container is not None
+    assert (container.log_path, container.message) == ("new", "new")
+    live.remove("c1", mono=3000, wall=3000)
+    live.apply_container(ended, mono=4000, wall=4000)
+    assert live.container("c1") is None, "what is removed stays so"
+
+
 def test_the_first_listing_shows_every_pod_with_its_containers() -> None:
     live = LiveState()
     listing(live, WEB, NGINX, asked=1000, baseline=True)
