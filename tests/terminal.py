@@ -94,6 +94,14 @@ class Terminal:
             return "\n".join(self._screen.display)
 
     @property
+    def title(self) -> tuple[str, str]:
+        """What programs have called the window and its icon."""
+        with self._lock:
+            title, icon = self._screen.title, self._screen.icon_name
+        # pyte takes OSC 22, the pointer's shape, for an OSC 2.
+        return "" if title.startswith(";") else title, icon
+
+    @property
     def condition(self) -> tuple[object, ...]:
         """How the terminal stands: line settings, and the modes that programs switch on and off."""
         settings = termios.tcgetattr(self._fd)

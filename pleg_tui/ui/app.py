@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.driver import Driver
     from textual.filter import LineFilter
+    from textual.notifications import SeverityLevel
 
     from pleg_tui.compare.types import Experiment, Plan
     from pleg_tui.ui.comparing import Prepare
@@ -446,6 +447,20 @@ class PlegTui(App[None], inherit_bindings=False):
         """Say something on the page that is open."""
         page = self.screen
         (page if isinstance(page, PlegScreen) else self.live).say(text, style)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """What Textual has to say goes where this program speaks: its toasts obey markup."""
+        del timeout, markup
+        text = f"{title}: {message}" if title else message
+        self.say(text, "accent" if severity == "information" else "warn")
 
     def action_interrupt(self) -> None:
         """Ctrl-C."""

@@ -12,6 +12,7 @@ from math import ceil
 
 from msgspec import Struct
 
+from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Health, Phase
 from pleg_tui.model import Source
 from pleg_tui.ui.content.glyphs import Glyphs
@@ -41,6 +42,11 @@ class Message(Struct, frozen=True):
 
     text: str
     style: str = "accent"
+
+    @classmethod
+    def of(cls, text: str, style: str = "accent") -> Message:
+        """Made safe to show: errors of this program's own libraries have passed no boundary."""
+        return cls(clean(tidy(text)), style)
 
 
 class StatusFacts(Struct, frozen=True):

@@ -255,7 +255,7 @@ class Live(FilterPane, ListPane, HintPane):
 
     def say(self, text: str, style: str = "accent", seconds: float = MESSAGE_S) -> None:
         """Say something in the status line for a while."""
-        self._message = (Message(text, style), self.tui.monotonic() + seconds)
+        self._message = (Message.of(text, style), self.tui.monotonic() + seconds)
         self._refresh_bars()
 
     # -- what the keys do

@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 
 from pleg_tui.ui.content.bars import Message, StatusFacts, Usage, status_line
 from pleg_tui.ui.content.lines import Line
-from pleg_tui.ui.content.text import tidy
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.key_bar import KeyBar
@@ -81,7 +80,7 @@ class ModeScreen(PlegScreen):
 
     def say(self, text: str, style: str = "accent") -> None:
         """Say something in the status line for a while."""
-        self._message = Message(tidy(text), style), self.tui.monotonic() + MESSAGE_S
+        self._message = Message.of(text, style), self.tui.monotonic() + MESSAGE_S
         self.check_bars()
 
     async def action_back(self) -> None:

@@ -81,7 +81,7 @@ class Page(PlegScreen):
 
     def say(self, text: str, style: str = "accent") -> None:
         """Say something in the title line for a while."""
-        self._message = Message(tidy(text), style), self.tui.monotonic() + MESSAGE_S
+        self._message = Message.of(text, style), self.tui.monotonic() + MESSAGE_S
         if self.is_mounted:
             self.check_bars()
 
