@@ -9,7 +9,8 @@ drawn is compared with them, and rows that only moved are moved by the terminal 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import compress, count, groupby, repeat
+from operator import itemgetter, ne
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -20,7 +21,8 @@ from textual.strip import Strip
 
 from pleg_tui.ui.pen import Pen
 
-Cell = tuple[str, Style | None]
+Cell = tuple[str, int]
+"""What stands there, and the number of its style: numbers are compared at once, styles are not."""
 Row = list[Cell]
 Piece = tuple[int, int, Iterable[Segment]]
 """(row, first cell, what stands there)."""
@@ -32,8 +34,10 @@ _LEAST_MOVED = 3
 _NARROW = frozenset(map(chr, (*range(0x20, 0x7F), *range(0xA1, 0x300), *range(0x2500, 0x2600))))
 _SAFE = _NARROW | frozenset("…↓↑↻↺✖╱")
 """Characters that every terminal shows in one cell; after any other the rest of the row is sent."""
-_UNKNOWN: Cell = ("\0", None)
+_UNKNOWN: Cell = ("\0", -1)
 _SURE = _SAFE | {"\0"}
+_text_of = itemgetter(0)
+_style_of = itemgetter(1)
 
 
 class Front:
@@ -42,11 +46,16 @@ class Front:
     def __init__(self) -> None:
         self._rows: dict[int, Row] = {}
         self._size: tuple[int, int] = (0, 0)
+        self._odd: set[int] = set()
+        """Rows that hold, or held, what is not surely one cell wide."""
         self._pen: Pen | None = None
+        self._styles: list[Style | None] = []
+        self._numbers: dict[Style | None, int] = {}
 
     def clear(self) -> None:
         """Whatever it shows now, it is not known."""
         self._rows.clear()
+        self._odd.clear()
 
     def thin(self, update: object, size: tuple[int, int]) -> CompositorUpdate | None:
         """The update, to be compared when it is sent; None for one of an unknown kind."""
@@ -71,10 +80,10 @@ class Front:
         self._pen = pen
         unknown = [_UNKNOWN] * self._size[0]
         for y, row in wanted.items():
-            for start, end in _runs(self._rows.get(y, unknown), row):
+            for start, end in _runs(self._rows.get(y, unknown), row, y in self._odd):
                 out.append(f"\x1b[{y + 1};{start + 1}H")
-                for style, group in groupby(row[start:end], key=lambda cell: cell[1]):
-                    out.append(pen.write("".join([text for text, _ in group]), style))
+                for number, group in groupby(row[start:end], key=_style_of):
+                    out.append(pen.write(_text(group), self._styles[number]))
             self._rows[y] = row
         out.append(pen.put_down())
         return "".join(out)
@@ -88,14 +97,36 @@ class Front:
             if row is None:
                 known = self._rows.get(y)
                 row = wanted[y] = list(known) if known else [_UNKNOWN] * width
-            cells = list(_cells(segments))
+            cells = self._cells(y, segments)
             row[x : x + len(cells)] = cells
             del row[width:]
         return wanted
 
+    def _cells(self, y: int, segments: Iterable[Segment]) -> Row:
+        """One entry a cell of row y; the second cell of a wide character is an empty text."""
+        cells: Row = []
+        for text, style, _ in segments:
+            number = self._numbers.get(style, -1)
+            if number < 0:
+                number = self._numbers[style] = len(self._styles)
+                self._styles.append(style)
+            if (text.isascii() and text.isprintable()) or _SAFE.issuperset(text):
+                cells += zip(text, repeat(number), strict=False)
+                continue
+            self._odd.add(y)
+            pending = ""
+            for character in text:
+                if pending and not cell_len(character):
+                    pending += character  # combines with what stands before it
+                    continue
+                cells += _spread(pending, number)
+                pending = character
+            cells += _spread(pending, number)
+        return cells
+
     def _move(self, rows: list[int], wanted: dict[int, Row]) -> Iterator[str]:
         """Have the terminal move those of some neighbouring rows that only changed their place."""
-        if not all(y in self._rows for y in rows):
+        if len(rows) <= _LEAST_MOVED or not all(y in self._rows for y in rows):
             return
         old = {y: _text(self._rows[y]) for y in rows}
         new = {y: _text(wanted[y]) for y in rows}
@@ -107,6 +138,8 @@ class Front:
             yield f"\x1b[{step}M" if step > 0 else f"\x1b[{-step}L"
             yield "\x1b[r"
             before = {y: self._rows[y] for y in range(top, end)}
+            if not self._odd.isdisjoint(before):
+                self._odd.update(before)
             for y in range(top, end):
                 self._rows[y] = before.get(y + step, unknown)
 
@@ -142,30 +175,13 @@ def _chop_pieces(update: ChopsUpdate) -> Iterator[Piece]:
             yield y, start, part
 
 
-def _cells(segments: Iterable[Segment]) -> Iterator[Cell]:
-    """One entry a cell; the second cell of a wide character is an empty text."""
-    for text, style, _ in segments:
-        if _SAFE.issuperset(text):
-            for character in text:
-                yield character, style
-            continue
-        pending = ""
-        for character in text:
-            if pending and not cell_len(character):
-                pending += character  # combines with what stands before it
-                continue
-            yield from _spread(pending, style)
-            pending = character
-        yield from _spread(pending, style)
-
-
-def _spread(text: str, style: Style | None) -> Iterator[Cell]:
+def _spread(text: str, style: int) -> Iterator[Cell]:
     for index in range(cell_len(text)):
         yield (text if index == 0 else "", style)
 
 
-def _text(row: Row) -> str:
-    return "".join([text for text, _ in row])
+def _text(cells: Iterable[Cell]) -> str:
+    return "".join(map(_text_of, cells))
 
 
 def _neighbours(rows: list[int]) -> Iterator[list[int]]:
@@ -217,20 +233,19 @@ def _stretches(rows: list[int]) -> Iterator[list[int]]:
     yield stretch
 
 
-def _runs(old: Row, new: Row) -> Iterator[tuple[int, int]]:
+def _runs(old: Row, new: Row, odd: bool) -> Iterator[tuple[int, int]]:
     """Where the cells differ, as (first, end); from a cell of unsure width on, all or nothing."""
     if old == new:
         return
-    sure = min(_sure(old), _sure(new))
+    sure = min(_sure(old), _sure(new)) if odd else len(new)
     start = end = -1
-    for index in range(sure):
-        if old[index] != new[index]:
-            if start >= 0 and index - end > _GAP:
-                yield start, end
-                start = index
-            elif start < 0:
-                start = index
-            end = index + 1
+    for index in compress(count(), map(ne, old[:sure], new)):
+        if start >= 0 and index - end > _GAP:
+            yield start, end
+            start = index
+        elif start < 0:
+            start = index
+        end = index + 1
     if start >= 0:
         yield start, end
     if old[sure:] != new[sure:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -101,6 +102,7 @@ def _code_style(code: int) -> str:
     return "dim" if code == 0 else "warn" if code == 128 + signal.SIGTERM else "bad"
 
 
+@lru_cache(maxsize=256)
 def event_line(
     event: LifecycleEvent,
     width: int,

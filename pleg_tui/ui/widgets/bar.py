@@ -10,6 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.widgets.own_lines import OwnLines
 from pleg_tui.ui.widgets.painting import Painter
 
 
@@ -27,6 +28,7 @@ class Bar(Widget):
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
+        self._styles_cache = OwnLines()
         self._make = make
         self._clicked = clicked
         self._painter = Painter(self)

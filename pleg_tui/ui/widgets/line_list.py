@@ -11,7 +11,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.widgets.own_lines import OwnLines
 from pleg_tui.ui.widgets.painting import CURSOR, CURSOR_BLURRED, Painter
+from pleg_tui.ui.widgets.side_bar import SideBar
 
 BLANK: Line = ()
 
@@ -34,6 +36,7 @@ class LineList(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
+        self._styles_cache = OwnLines()
         self.cursor = 0
         self._count = 0
         self._painter = Painter(self)
@@ -77,9 +80,19 @@ class LineList(ScrollView, can_focus=True):
         # the scroll bar is always there, so nothing moves.
         self.set_reactive(LineList.virtual_size, Size(self.window.width, count))
         if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.window_virtual_size = count
+            self.vertical_scrollbar.follow(count, self.scroll_y)
         if self.scroll_y > self.max_scroll_y:
             self.scroll_to(y=self.max_scroll_y, animate=False)
+
+    @property
+    def vertical_scrollbar(self) -> SideBar:
+        """The scroll bar, made when it is first asked for."""
+        bar = self._vertical_scrollbar
+        if not isinstance(bar, SideBar):
+            bar = self._vertical_scrollbar = SideBar(name="vertical")
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return bar
 
     @property
     def window(self) -> Size:
@@ -114,7 +127,7 @@ class LineList(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolled: what looks the same at its place is not drawn again."""
         if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.position = new_value
+            self.vertical_scrollbar.follow(self._count, new_value)
         if round(old_value) != round(new_value):
             self.repaint()
 

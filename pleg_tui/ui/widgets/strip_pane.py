@@ -28,6 +28,7 @@ from pleg_tui.ui.content.timeline import (
     label_width,
     track_line,
 )
+from pleg_tui.ui.widgets.own_lines import OwnLines
 from pleg_tui.ui.widgets.painting import CURSOR, Painter
 
 BELOW = 2
@@ -83,6 +84,7 @@ class StripPane(Widget, can_focus=True):
         id: str | None = None,  # noqa: A002 - Textual's own name
     ) -> None:
         super().__init__(id=id)
+        self._styles_cache = OwnLines()
         self._history = history
         self._glyphs = glyphs
         self._painter = Painter(self)

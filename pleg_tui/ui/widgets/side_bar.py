@@ -1,0 +1,52 @@
+"""A list's scroll bar, of which only the cells that look different are drawn again."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import cast
+
+from rich.color import Color
+from rich.style import Style
+from textual.geometry import Region
+from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.strip import Strip
+
+_NONE = Color.default()
+
+
+class SideBar(ScrollBar):
+    """Textual's own draws all of itself whenever a line is added, mostly as it was before."""
+
+    def follow(self, lines: int, position: float) -> None:
+        """There are so many lines, and this is the first that is seen."""
+        before = self._strips()
+        self.set_reactive(ScrollBar.window_virtual_size, lines)
+        self.set_reactive(ScrollBar.position, self.validate_position(position))
+        now = self._strips()
+        for y in range(len(now)):
+            if now[y] != before[y]:
+                self.refresh(Region(0, y, 1, 1))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw this part of it."""
+        strips = self._strips()[crop.y : crop.bottom]
+        for line_filter in self.get_line_filters():
+            background = self.background_colors[1]
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        return strips
+
+    def _strips(self) -> list[Strip]:
+        bar = cast("ScrollBarRender", self.render())
+        style = cast("Style", bar.style)
+        height = self.outer_size.height
+        return _strips(height, bar.window_size, bar.virtual_size, bar.position, style)
+
+
+@lru_cache(maxsize=16)
+def _strips(height: int, window: int, lines: int, position: float, style: Style) -> list[Strip]:
+    drawn = ScrollBarRender.render_bar(
+        height, lines, window, position,
+        back_color=style.bgcolor or _NONE, bar_color=style.color or _NONE,
+    )  # fmt: skip
+    # Beyond the last position it makes more cells than it was asked for.
+    return [Strip([segment], 1) for segment in drawn.segments[:height]]
