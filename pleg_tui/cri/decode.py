@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import MAX_REASON, clean, clean_name
-from pleg_tui.cri.wire import WireError, parse
+from pleg_tui.cri.wire import WireError, parse, repeated
 from pleg_tui.model import NO_LABELS, Container, ContainerState, Sandbox, SandboxState
 
 POD_NAME = "io.kubernetes.pod.name"
@@ -164,13 +164,25 @@ def listing(sandboxes: bytes, containers: bytes) -> tuple[list[Sandbox], list[Co
     Raises:
         WireError: one of them is not such a message.
     """
-    return (
-        [_sandbox(item) for item in parse(cri.ListPodSandboxResponse, sandboxes).items],
-        [
-            _listed_container(item)
-            for item in parse(cri.ListContainersResponse, containers).containers
-        ],
-    )
+    return [*listed_sandboxes(sandboxes)], [*listed_containers(containers)]
+
+
+def listed_sandboxes(data: bytes) -> Iterator[Sandbox]:
+    """What a ListPodSandboxResponse holds, read as it is asked for.
+
+    Raises:
+        WireError: not such a message, which may show when some of it has been read.
+    """
+    return map(_sandbox, repeated(cri.PodSandbox, data))
+
+
+def listed_containers(data: bytes) -> Iterator[Container]:
+    """What a ListContainersResponse holds, read as it is asked for.
+
+    Raises:
+        WireError: not such a message, which may show when some of it has been read.
+    """
+    return map(_listed_container, repeated(cri.Container, data))
 
 
 def container_status(data: bytes) -> Container | None:

@@ -6,6 +6,7 @@ parsed once more by a twin of its type whose strings are bytes, mended, and pars
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,6 +15,12 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import DecodeError, Message
 
 M = TypeVar("M", bound=Message)
+
+_VARINT, _BYTES = 0, 2
+_FIXED = {1: 8, 5: 4}
+"""Bytes of a value by its wire type, where that says it."""
+_ITEM = 1 << 3 | _BYTES
+"""The tag of field 1 where that is a message."""
 
 
 class WireError(ValueError):
@@ -34,6 +41,51 @@ def parse(kind: type[M], data: bytes) -> M:
         return kind.FromString(_mended(kind, data))
     except DecodeError as error:
         raise WireError(f"not a {kind.DESCRIPTOR.name}: {error}") from None
+
+
+def repeated(kind: type[M], data: bytes) -> Iterator[M]:
+    """The messages of a response that is nothing but a list of them (its field 1), one at a time.
+
+    Fields that are unknown here are left out, as a parser of the whole would do.
+
+    Raises:
+        WireError: data is not such a response; only where it is damaged does that show.
+    """
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        if tag < _ITEM & ~7:
+            raise WireError("not a list: there is no field 0")
+        size, at = _after(data, at, tag & 7)
+        end = at + size
+        if end > len(data):
+            raise WireError(f"not a list of {kind.DESCRIPTOR.name}: it is cut off")
+        if tag == _ITEM:
+            yield parse(kind, data[at:end])
+        at = end
+
+
+def _after(data: bytes, at: int, wire_type: int) -> tuple[int, int]:
+    """(size of a field's value, where that begins)."""
+    if wire_type == _BYTES:
+        return _varint(data, at)
+    if wire_type == _VARINT:
+        return 0, _varint(data, at)[1]
+    if wire_type in _FIXED:
+        return _FIXED[wire_type], at
+    raise WireError(f"not a list: a field of wire type {wire_type}")
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """(a number, where the next thing begins)."""
+    value = shift = 0
+    for byte in data[at : at + 10]:
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise WireError("not a message: a number has no end")
 
 
 def _mended(kind: type[Message], data: bytes) -> bytes:

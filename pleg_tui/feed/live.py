@@ -6,7 +6,8 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -32,6 +33,9 @@ DETAILS_BEAT_S = 0.025
 OUTSTANDING = 20
 """Look-ups on their way together; when the runtime is slow, there is no hurry."""
 NOTICES = 1000
+MOMENT_S = 0.02
+BREATH_S = 0.005
+"""Frames are taken in for so long, and then for so long others have their turn: keys, paints."""
 _READ = 1 << 16
 _STEADY_S = 60.0
 """A collector that lived this long starts the count of restarts anew."""
@@ -63,6 +67,8 @@ class LiveFeed:
         self._refs = 0
         self._asked: dict[int, tuple[str, asyncio.Future[dict[str, Any]]]] = {}
         self._dirty = False
+        self._working = False
+        """A listing is taken in to a part."""
         self._resynced = False
         self._lost = 0
         self._lost_told = 0
@@ -109,6 +115,8 @@ class LiveFeed:
         health = self._health is not self._health_seen
         self._health_seen = self._health
         self._dirty = False
+        if self._story.news and self._loop is not None:
+            self._loop.call_soon(self._tell)
         return Delta(
             changed=frozenset(told.changed),
             removed=frozenset(told.removed),
@@ -116,6 +124,7 @@ class LiveFeed:
             transitions=tuple(told.transitions),
             notices=notices,
             health=health,
+            more=self._story.news,
         )
 
     # -- life
@@ -211,16 +220,38 @@ class LiveFeed:
             self._collector_ended()
             return
         try:
-            for frame in self._reader.feed(data):
-                self._take_in(frame)
+            read = self._reader.feed(data)
+        except FrameError:
+            self._collector_ended()
+        else:
+            self._work(process, (piece for frame in read for piece in self._take_in(frame)))
+
+    def _work(self, process: CollectorProcess, work: Iterator[None]) -> None:
+        """Take frames in for a moment, then let others have their turn; meanwhile none are read.
+
+        What comes behind a long listing waits in the collector, which never waits for us.
+        """
+        if process is not self._process or self._loop is None:
+            return
+        until = time.monotonic() + MOMENT_S
+        self._working = True
+        try:
+            for _ in work:
+                if time.monotonic() >= until:
+                    self._loop.remove_reader(process.frames_fd)
+                    self._later("work", BREATH_S, partial(self._work, process, work))
+                    return
         except FrameError:
             self._collector_ended()
             return
+        finally:
+            self._working = "work" in self._timers
+        self._loop.add_reader(process.frames_fd, self._readable)
         self._story.collect()
         self._plan()
         self._tell()
 
-    def _take_in(self, frame: Frame) -> None:
+    def _take_in(self, frame: Frame) -> Iterator[None]:
         kind = frame.kind
         if kind == Kind.HELLO and frame.json().get("version") != frames.VERSION:
             raise FrameError("the collector speaks another version of the frames")
@@ -234,9 +265,9 @@ class LiveFeed:
             self._answer_error(frame)
         elif frame.ref in self._asked:
             self._answer(frame)
+        yield from self._story.take_in(frame)
         if kind == Kind.LISTING and frame.flags & (Flag.RESYNC | Flag.RECONNECT):
             self._settle_later(not frame.flags & Flag.CONFIRM)
-        self._story.apply(frame)
 
     def _runtime(self, frame: Frame) -> None:
         told = frame.json()
@@ -378,6 +409,9 @@ class LiveFeed:
         self._later("settle", SETTLE_NS / 1e9 + 0.1, self._settle)
 
     def _settle(self) -> None:
+        if self._working:  # what waits for its names may find them in the listing
+            self._later("settle", BREATH_S, self._settle)
+            return
         missed = self._story.settle(time.monotonic_ns())
         if self._resynced:
             self._resynced = False

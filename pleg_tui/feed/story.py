@@ -8,7 +8,7 @@ longer than HOLD_NS.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -32,11 +32,13 @@ from pleg_tui.model import (
     ContainerState,
     EventType,
     Pod,
+    Sandbox,
     SandboxState,
     Source,
     Transition,
 )
 from pleg_tui.pleg.live import CONTAINERD, CRIO, NOTHING, LiveState
+from pleg_tui.pleg.pieces import pieces
 
 HOLD_NS = 5_000_000_000
 """How long an event may wait for its names."""
@@ -48,6 +50,11 @@ _REMEMBERED = 20_000
 
 _NEVER_RAN = (ContainerState.CREATED, ContainerState.REMOVED)
 _OOM = "OOMKilled"
+_READERS: tuple[Callable[[bytes], Iterator[Sandbox | Container]], ...] = (
+    decode.listed_sandboxes,
+    decode.listed_containers,
+)
+"""Of the two payloads of a listing."""
 
 
 class Story:
@@ -61,6 +68,8 @@ class Story:
         self._teller = Teller()
         self._look_ups = LookUps()
         self._first = True
+        self._listed = True
+        """No listing has been taken in to a part only."""
         self._baseline = True
         self._opened = 0
         self._held: OrderedDict[str, list[Step]] = OrderedDict()
@@ -130,10 +139,27 @@ class Story:
         Raises:
             FrameError: the frame is not what its kind says.
         """
+        for _ in self.take_in(frame):
+            pass
+
+    def take_in(self, frame: Frame) -> Iterator[None]:
+        """Do as apply(), a listing in pieces, one each time when the next is asked for.
+
+        No other frame may be taken in before the last piece. take() tells nothing of a listing
+        before it is in the state as a whole.
+
+        Raises:
+            FrameError: the frame is not what its kind says.
+        """
         try:
-            self._apply(frame)
+            if frame.kind == Kind.LISTING:
+                yield from self._listing(frame)
+            else:
+                self._apply(frame)
         except WireError:
             self.unreadable += 1
+        finally:
+            self._listed = True
 
     def _apply(self, frame: Frame) -> None:
         if frame.kind == Kind.EVENT_CONTAINERD:
@@ -149,8 +175,6 @@ class Story:
             if sandbox is not None:
                 self.state.apply_sandbox(sandbox, mono=frame.mono, wall=frame.wall)
                 self._release(sandbox.id)
-        elif frame.kind == Kind.LISTING:
-            self._listing(frame)
         elif frame.kind == Kind.ERROR:
             # It may be asked again: the next listing finds what is still not known.
             self._look_ups.answered(str(frame.json().get("id", "")))
@@ -196,39 +220,51 @@ class Story:
         return self._look_ups.look_at_lingering()
 
     def take(self) -> Told:
-        """What there is to tell since the last call."""
+        """What there is to tell since the last call; of very much a part (`news` then)."""
         self.collect()
         return self._teller.take()
 
-    def _listing(self, frame: Frame) -> None:
-        asked, sandboxes, containers = frames.unpack_listing(frame.payload)
-        listed = decode.listing(sandboxes, containers)
+    def _listing(self, frame: Frame) -> Iterator[None]:
+        asked, *payloads = frames.unpack_listing(frame.payload)
+        listed: list[Sandbox | Container] = []
+        for read, payload in zip(_READERS, payloads, strict=True):
+            for piece in pieces(read(payload)):
+                listed += piece
+                yield
         # What a new connection, our own loss or the confirming second look makes us find was not
         # missed: the runtime did send it, or nobody was there to be told.
         first, self._first = self._first, False
         baseline = self._baseline or bool(frame.flags & (Flag.CONFIRM | Flag.RECONNECT))
         self._baseline = False
-        before = len(self._teller.told.transitions)
         self.collect()
-        self.state.apply_listing(
-            *listed, asked=asked, mono=frame.mono, wall=frame.wall, baseline=baseline
+        self._listed = False
+        yield from self.state.take_in(
+            listed, asked=asked, mono=frame.mono, wall=frame.wall, baseline=baseline
         )
-        self.collect()
-        for container in listed[1]:
-            self._look_ups.want(self.state.container(container.id))
-        if self.source is Source.RELIST:
-            if not first:
-                self._tell_found(self._teller.told.transitions[before:], frame)
-            return
-        for sandbox in listed[0]:
-            self._release(sandbox.id)
-        for container in listed[1]:
-            self._release(container.id)
+        found = self.state.take()
+        for changes in pieces(found[2]):
+            self._note_lingering(changes)
+            yield
+        self._teller.told.note(*found)
+        for piece in pieces(listed):
+            for item in piece:
+                self._look_ups.want(self.state.container(item.id))
+                if self.source is not Source.RELIST:
+                    self._release(item.id)
+            yield
+        if self.source is Source.RELIST and not first:
+            for changes in pieces(found[2]):
+                self._tell_found(changes, frame)
+                yield
 
     def collect(self) -> None:
         """Take in what the live state noted; take() does it too."""
-        changed, removed, transitions = self.state.take()
-        self._teller.told.note(changed, removed, transitions)
+        if self._listed:
+            found = self.state.take()
+            self._teller.told.note(*found)
+            self._note_lingering(found[2])
+
+    def _note_lingering(self, transitions: Iterable[Transition]) -> None:
         for change in transitions:
             self._look_ups.linger(change.id, self._may_linger(change))
 
@@ -341,7 +377,7 @@ class Story:
         reason = mine.reason if mine is not None else ""
         self._teller.tell(step, CONTAINER_EVENTS[step.container_state], identity, reason)
 
-    def _tell_found(self, transitions: list[Transition], frame: Frame) -> None:
+    def _tell_found(self, transitions: Iterable[Transition], frame: Frame) -> None:
         """What a relist found, as events; those that a look-up will complete wait for it."""
         for change in transitions:
             step = of_relist(change, frame)

@@ -12,6 +12,10 @@ from pleg_tui.model import EventType, LifecycleEvent, Sandbox, Transition
 UNTAKEN = 50_000
 """Events kept for a reader that does not take them, as when its standard output is blocked."""
 
+MOST_PODS = 500
+"""Pods told of at once, so that a screen can draw them and still look up in between."""
+_MOST_TRANSITIONS = 4 * MOST_PODS
+
 Names = tuple[str, str, str, str]
 """Namespace, pod, pod UID, container; empty where unknown."""
 NAMELESS: Names = ("", "", "", "")
@@ -49,8 +53,12 @@ class Teller:
         """Of the newest event that was not replayed."""
 
     def take(self) -> Told:
-        """What there is since the last call."""
+        """What there is since the last call; of very much the first part, the rest next time."""
         told, self.told = self.told, Told()
+        self.told.changed = _rest(told.changed)
+        self.told.removed = _rest(told.removed)
+        self.told.transitions = told.transitions[_MOST_TRANSITIONS:]
+        del told.transitions[_MOST_TRANSITIONS:]
         return told
 
     def tell(self, step: Step, kind: EventType, names: Names, reason: str) -> None:
@@ -81,6 +89,11 @@ class Teller:
             self.untaken += len(events) - UNTAKEN // 2
             del events[: -UNTAKEN // 2]
             del self.told.transitions[: -UNTAKEN // 2]
+
+
+def _rest(keys: set[str]) -> set[str]:
+    """Those beyond MOST_PODS, which are taken out."""
+    return {keys.pop() for _ in range(len(keys) - MOST_PODS)}
 
 
 def names_of(sandbox: Sandbox) -> Names:

@@ -104,6 +104,8 @@ class Delta(Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
     health: bool = False
     """True when the health is another one than at the last take()."""
+    more: bool = False
+    """Not all that changed is in here: the next take() has more at once."""
 
     def __bool__(self) -> bool:
         return bool(

@@ -10,12 +10,13 @@ Times called mono are monotonic nanoseconds of the collector; wall times are for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pleg_tui.model import Container, ContainerState, Pod, Sandbox, SandboxState, Transition
 from pleg_tui.pleg import merge, steps
 from pleg_tui.pleg.groups import Groups
 from pleg_tui.pleg.ledger import Ledger
+from pleg_tui.pleg.pieces import pieces
 from pleg_tui.pleg.records import Names, Record
 from pleg_tui.pleg.steps import CONTAINERD, CRIO, NOTHING, Announced, Coverage, Missed
 
@@ -122,26 +123,52 @@ class LiveState:
                 source, and the second look soon after it.
         """
         items: tuple[Sandbox | Container, ...] = (*sandboxes, *containers)
+        for _ in self.take_in(items, asked=asked, mono=mono, wall=wall, baseline=baseline):
+            pass
+
+    def take_in(
+        self,
+        items: Iterable[Sandbox | Container],
+        *,
+        asked: int,
+        mono: int,
+        wall: int,
+        baseline: bool,
+    ) -> Iterator[None]:
+        """Do as apply_listing, a piece each time when the next one is asked for.
+
+        Between two pieces each id is as far as one message or another has brought it, as ever. The
+        pods are not: a new one may lack containers, and what is gone is still there, so take() is
+        for afterwards.
+        """
         listed: set[str] = set()
-        questions: list[Record] = []
-        for item in items:
-            listed.add(item.id)
-            known = self._alive.get(item.id)
-            record = self._hear(item, mono, wall, listing=True, baseline=baseline)
-            if baseline:
-                record.announced |= steps.UP_TO[record.is_sandbox][min(item.state, record.state)]
-            elif record.buried is None and (known is None or record.first < asked):
-                questions.append(record)
-        gone, self._found_gone = self._found_gone, []
-        for record in [r for r in self._alive.values() if r.first < asked and r.id not in listed]:
-            if record.vouched:
-                self._bury(record, 0, mono, wall)
-                gone.append(record)
-            elif asked - record.first > HEARSAY_NS:
-                del self._alive[record.id]
-        if not baseline:
-            questions += [r for r in gone if not r.announced & Announced.REMOVED]
+        for piece in pieces(items):
+            questions: list[Record] = []
+            for item in piece:
+                listed.add(item.id)
+                known = self._alive.get(item.id)
+                record = self._hear(item, mono, wall, listing=True, baseline=baseline)
+                if baseline:
+                    reached = min(item.state, record.state)
+                    record.announced |= steps.UP_TO[record.is_sandbox][reached]
+                elif record.buried is None and (known is None or record.first < asked):
+                    questions.append(record)
             self._ledger.suspect(questions, mono)
+            yield
+        gone, self._found_gone = self._found_gone, []
+        for records in pieces([*self._alive.values()]):
+            for record in records:
+                if record.first >= asked or record.id in listed or record.buried is not None:
+                    continue
+                if record.vouched:
+                    self._bury(record, 0, mono, wall)
+                    gone.append(record)
+                elif asked - record.first > HEARSAY_NS:
+                    self._alive.pop(record.id, None)
+            yield
+        if not baseline:
+            unsaid = [record for record in gone if not record.announced & Announced.REMOVED]
+            self._ledger.suspect(unsaid, mono)
 
     def apply_sandbox(self, sandbox: Sandbox, *, mono: int, wall: int) -> None:
         """A sandbox's status: a look-up's answer, or the snapshot inside a CRI event."""

@@ -41,7 +41,7 @@ def sandbox(old: Sandbox, new: Sandbox, *, fill: bool = False) -> Sandbox:
         one.annotations or two.annotations,
         one.runtime_handler or two.runtime_handler,
     )
-    return old if merged == old else merged
+    return old if merged == old else new if merged == new else merged
 
 
 def container(old: Container, new: Container, *, fill: bool = False) -> Container:
@@ -78,7 +78,7 @@ def container(old: Container, new: Container, *, fill: bool = False) -> Containe
         one.log_path or two.log_path,
         one.memory_limit or two.memory_limit,
     )
-    return old if merged == old else merged
+    return old if merged == old else new if merged == new else merged
 
 
 def sandbox_event(old: Sandbox, state: SandboxState, at: int) -> Sandbox:

@@ -266,6 +266,8 @@ class PlegTui(App[None], inherit_bindings=False):
         delta = self.feed.take()
         self.health = self.feed.health
         self._changes += len(delta.transitions) or len(delta.events)
+        if delta.more and self._pump is not None:
+            self._pump.again()
         self.live.apply(delta)
         for hear in self.hearers:
             hear(delta)

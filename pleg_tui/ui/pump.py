@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+BREATH_S = 0.005
+
 
 class Pump:
     """Turns "something changed" into calls of `tick`, no closer together than 1/fps seconds."""
@@ -27,6 +29,12 @@ class Pump:
             self._handle = self._loop.call_soon(self._fire)
         else:
             self._handle = self._loop.call_later(wait, self._fire)
+
+    def again(self) -> None:
+        """There was more than one tick could draw: go on, once the keys have had their turn."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self._handle = self._loop.call_later(BREATH_S, self._fire)
 
     def stop(self) -> None:
         """Draw no more."""

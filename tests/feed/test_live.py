@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pleg_tui import frames
 from pleg_tui.collector.options import Options as Orders
 from pleg_tui.feed.live import LiveFeed
 from pleg_tui.feed.types import AskError, Phase, Settings, SourceChoice
@@ -85,6 +86,37 @@ async def test_after_much_change_the_state_is_that_of_a_fresh_listing(
             assert feed.health.missed == 0
             assert feed.health.runtime is not None
             assert feed.health.runtime.simulated
+
+
+async def test_a_listing_in_pieces_loses_nothing_of_what_happens_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The loop has its turn after every piece, and no pod is ever told of without all its parts."""
+    monkeypatch.setattr("pleg_tui.feed.live.MOMENT_S", 0.0)
+    monkeypatch.setattr("pleg_tui.pleg.pieces.PIECE", 7)
+    async with Simulator(Options(pods=60, churn=4, manual=True)) as simulator:
+        whole = await truth(simulator)
+        async with following(Settings(simulator.endpoint)) as feed:
+            turns = 0
+            told: set[str] = set()
+            while feed.health.phase is not Phase.LIVE:
+                await asyncio.sleep(0)
+                turns += feed._working
+                for key in feed.take().changed:
+                    told.add(key)
+                    assert {c.id for c in feed.pods[key].containers} <= whole.keys()
+                    assert states(feed) == whole
+            assert turns
+            for _ in range(10):
+                await simulator.step(12)
+                await simulator.step(12)
+                request = frames.encode_json(frames.Kind.REQUEST, {"op": "listing"})
+                assert feed._process is not None
+                assert feed._process.request(request)
+            after = await truth(simulator)
+            await until(lambda: states(feed) == after)
+            assert feed.health.missed == 0
+            assert feed.health.lost == 0
 
 
 STEPS = {

@@ -86,6 +86,9 @@ class Node:
         self._frame(Kind.GONE, object_id.encode())
 
     def listing(self, sandboxes: list[str], containers: dict[str, int], flags: int = 0) -> None:
+        self._frame(Kind.LISTING, self.listed(sandboxes, containers), flags)
+
+    def listed(self, sandboxes: list[str], containers: dict[str, int]) -> bytes:
         first = cri.ListPodSandboxResponse(
             items=[
                 cri.PodSandbox(id=s, metadata=sandbox_status(s).metadata, created_at=1)
@@ -104,8 +107,7 @@ class Node:
             ]
         )
         asked = self.mono + 1
-        payload = frames.pack_listing(asked, first.SerializeToString(), second.SerializeToString())
-        self._frame(Kind.LISTING, payload, flags)
+        return frames.pack_listing(asked, first.SerializeToString(), second.SerializeToString())
 
     def told(self) -> list[LifecycleEvent]:
         return self.story.take().events
@@ -417,3 +419,44 @@ def test_after_a_reconnection_a_relist_tells_what_changed_meanwhile() -> None:
     node.story.connected(Source.RELIST, "containerd", node.mono)
     node.listing([], {}, Flag.RECONNECT)
     assert node.types() == [E.SANDBOX_REMOVED, E.CONTAINER_REMOVED]
+
+
+def test_a_long_listing_is_told_of_only_when_it_is_whole() -> None:
+    node = Node()
+    containers = {f"c{n}": 2 for n in range(1000)}
+    frame = Frame(Kind.LISTING, node.listed(["s"], containers), node.mono + 2, node.wall)
+    turns = 0
+    for _ in node.story.take_in(frame):
+        turns += 1
+        told = node.story.take()
+        if told.changed:
+            assert len(node.story.pods["u-s"].containers) == 1000
+    assert turns > 10, "others had their turn meanwhile"
+    assert len(node.story.pods["u-s"].containers) == 1000
+
+
+def test_a_listing_that_cannot_be_read_to_its_end_changes_nothing() -> None:
+    node = Node()
+    node.listing(["s"], {"c": 2})
+    node.told()
+    whole = node.listed(["s", "t"], {f"c{n}": 2 for n in range(1000)})
+    asked, first, second = frames.unpack_listing(whole)
+    cut = frames.pack_listing(asked, first, second[:-3])
+    node._frame(Kind.LISTING, cut, Flag.RESYNC)
+    assert list(node.story.pods) == ["u-s"]
+    assert node.story.unreadable == 1
+    assert not node.story.take()
+
+
+def test_very_much_is_told_in_parts_and_none_of_it_twice() -> None:
+    node = Node()
+    node.listing([f"s{n}" for n in range(1200)], {})
+    seen: list[str] = []
+    transitions = 0
+    while node.story.news:
+        told = node.story.take()
+        assert len(told.changed) <= 500
+        seen += told.changed
+        transitions += len(told.transitions)
+    assert sorted(seen) == sorted(node.story.pods)
+    assert transitions == 1200

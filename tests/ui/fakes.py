@@ -208,6 +208,7 @@ class FakeFeed:
             transitions=before.transitions + more.get("transitions", ()),
             notices=before.notices + more.get("notices", ()),
             health=before.health or more.get("health", False),
+            more=more.get("more", False),
         )
         if self.on_dirty is not None and not bool(before):
             self.on_dirty()

@@ -10,6 +10,7 @@ from rich.style import Style
 
 from pleg_tui.feed.types import Health, Notice, Phase
 from pleg_tui.model import ContainerState, EventType, RuntimeInfo, Source
+from pleg_tui.ui.pump import Pump
 from tests.ui.conftest import Opener, Stage
 from tests.ui.fakes import (
     ENDPOINT,
@@ -44,6 +45,21 @@ async def test_a_node_at_three_sizes(
         )  # fmt: skip
         await stage.settle()
         same_grid(stage, f"node-{size[0]}x{size[1]}")
+
+
+async def test_while_a_long_listing_comes_in_its_title_says_how_much_there_is(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pump, "again", lambda _: None)  # the rest comes when this test says so
+    async with opened() as stage:
+        stage.feed.pods.update({f"p{n}": pod(f"p{n}", changed_at=0) for n in range(3)})
+        stage.feed.tell(changed=frozenset({"p0"}), more=True)
+        await stage.settle()
+        assert "Pods  1 of 3 listed" in stage.line("Pods ")
+        stage.feed.tell(changed=frozenset({"p1", "p2"}))
+        await stage.settle()
+        assert "Pods  3  " in stage.line("Pods ")
+        assert not stage.app.live.pods._glow, "what was there before is no change"
 
 
 async def test_states_are_said_in_a_word_with_the_reason(opened: Opener) -> None:

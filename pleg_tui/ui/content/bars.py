@@ -208,11 +208,16 @@ def retry_text(health: Health, now: float) -> str:
 
 
 @lru_cache(maxsize=4)
-def pods_title(totals: Totals, view: View, *, focused: bool, width: int, glyphs: Glyphs) -> Line:
-    """The title of the pane of pods."""
+def pods_title(
+    totals: Totals, view: View, *, focused: bool, width: int, glyphs: Glyphs, listed: int = 0
+) -> Line:
+    """The title of the pane of pods; `listed` is how many there are while not all are shown yet."""
+    pods = f"{totals.pods:,}"
+    if listed > totals.pods:
+        pods = f"{pods} of {listed:,} listed{glyphs.cut}"
     left = [
         title_item("Pods", focused, glyphs),
-        Item((Part(f"{totals.pods:,}", "strong"),)),
+        Item((Part(pods, "strong"),)),
         Item((Part(count(totals.containers, "container"), "dim"),), 4),
     ]
     if totals.unhealthy:

@@ -199,7 +199,7 @@ class RowModel:
                 continue
             new = self._entry(pod, now)
             rows |= self._replace(uid, old, new)
-            if not first:
+            if not first and (old is not None or pod.changed_at):  # else it was there before us
                 cells += _differences(() if old is None or old.gone_at else old.rows, new.rows)
         return Changes(rows, tuple(cells))
 

@@ -97,6 +97,8 @@ class Live(FilterPane, ListPane, HintPane):
         self._message: tuple[Message, float] | None = None
         self._usage = Usage()
         self._held: Backlog | None = None
+        self._more = False
+        """Pods are listed that are not shown yet."""
 
     @property
     def held(self) -> bool:
@@ -170,7 +172,12 @@ class Live(FilterPane, ListPane, HintPane):
         model = self.pods.model
         focused = self.pods.has_focus
         return pods_title(
-            model.totals, model.view, focused=focused, width=width, glyphs=self.tui.glyphs
+            model.totals,
+            model.view,
+            focused=focused,
+            width=width,
+            glyphs=self.tui.glyphs,
+            listed=len(self.tui.feed.pods) if self._more else 0,
         )
 
     def _heading(self, width: int) -> Line:
@@ -185,6 +192,7 @@ class Live(FilterPane, ListPane, HintPane):
 
     def apply(self, delta: Delta) -> None:
         """Draw what changed, or hold it back while paused."""
+        self._more = delta.more
         now = self.tui.now()
         self.timeline.feed(delta, self.tui.feed.pods, now)
         self.count_events(delta, now)

@@ -12,6 +12,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,8 @@ def main() -> None:
     seen: dict[str, float] = {"count": 0, "last": 0, "state": 0}
     take_in = feed._take_in
 
-    def watched(frame: Any) -> None:
-        take_in(frame)
+    def watched(frame: Any) -> Iterator[None]:
+        yield from take_in(frame)
         if frame.kind == Kind.EVENT_CRI:
             seen.setdefault("first", frame.mono)
             seen["last"], seen["taken"] = frame.mono, time.monotonic()
