@@ -1,6 +1,7 @@
 """The nouns: what a node holds and what happens to it, in plain Python.
 
-Every instance is frozen and slotted. Times are integers in nanoseconds since the epoch (UTC), and 0
+Every instance is frozen and slotted, and none is looked at by the garbage collector: a node may
+have very many of them, and they hold no ring. Times are integers in nanoseconds since the epoch (UTC), and 0
 means "the runtime has not said", as in the CRI itself. Every string here has been cleaned by
 `pleg_tui.cri` and is safe to show.
 """
@@ -34,7 +35,7 @@ class SandboxState(IntEnum):
     REMOVED = 3
 
 
-class Sandbox(Struct, frozen=True):
+class Sandbox(Struct, frozen=True, gc=False):
     """One attempt at a pod's sandbox (CRI PodSandbox and PodSandboxStatus)."""
 
     id: str
@@ -51,7 +52,7 @@ class Sandbox(Struct, frozen=True):
     runtime_handler: str = ""
 
 
-class Container(Struct, frozen=True):
+class Container(Struct, frozen=True, gc=False):
     """One attempt at a container (CRI Container and ContainerStatus); its id never restarts."""
 
     id: str
@@ -80,7 +81,7 @@ class Container(Struct, frozen=True):
     """Bytes; 0 where there is no limit or the runtime has not said."""
 
 
-class Pod(Struct, frozen=True):
+class Pod(Struct, frozen=True, gc=False):
     """A pod as its sandboxes and containers make it up; a pod is its UID."""
 
     uid: str
@@ -175,7 +176,7 @@ class Source(StrEnum):
     RELIST = "relist"
 
 
-class LifecycleEvent(Struct, frozen=True):
+class LifecycleEvent(Struct, frozen=True, gc=False):
     """One step in the life of a sandbox or container, told once."""
 
     seq: int
@@ -205,7 +206,7 @@ class LifecycleEvent(Struct, frozen=True):
         return self.received_at - self.created_at
 
 
-class Transition(Struct, frozen=True):
+class Transition(Struct, frozen=True, gc=False):
     """A climb of one id's state, however it became known."""
 
     id: str
