@@ -29,6 +29,7 @@ from pleg_tui.ui.content.bars import SOURCES, Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
 from pleg_tui.ui.content.usage import SIMULATED
+from pleg_tui.ui.garbage import SETTLED_S, settle
 from pleg_tui.ui.modes import LIVE, MODES
 from pleg_tui.ui.options import THEMES, UiOptions
 from pleg_tui.ui.pump import Pump
@@ -608,6 +609,7 @@ def run(feed: Feed, options: UiOptions) -> int:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, context: _loop_failed(app, context))
         signals.install(app, loop)
+        loop.call_later(SETTLED_S, settle)
         try:
             await app.run_async(mouse=options.mouse)
         finally:

@@ -9,8 +9,8 @@ drawn is compared with them, and rows that only moved are moved by the terminal 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import compress, count, groupby, repeat
-from operator import itemgetter, ne
+from itertools import compress, count, groupby
+from operator import is_not, itemgetter
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -22,13 +22,16 @@ from textual.strip import Strip
 from pleg_tui.ui.pen import Pen
 
 Cell = tuple[str, int]
-"""What stands there, and the number of its style: numbers are compared at once, styles are not."""
+"""What stands there, and the number of its style. There is one of each, so that cells are the same
+or not, which is told at once."""
 Row = list[Cell]
 Piece = tuple[int, int, Iterable[Segment]]
 """(row, first cell, what stands there)."""
 
 _GAP = 8
 """So many equal cells between two runs are sent rather than skipped: going on costs as much."""
+_MOST_STYLES = 4096
+"""A log may have as many colours as it likes; then all is forgotten, and sent once more."""
 _LEAST_MOVED = 3
 """Fewer rows that moved are drawn again."""
 _NARROW = frozenset(map(chr, (*range(0x20, 0x7F), *range(0xA1, 0x300), *range(0x2500, 0x2600))))
@@ -38,6 +41,19 @@ _UNKNOWN: Cell = ("\0", -1)
 _SURE = _SAFE | {"\0"}
 _text_of = itemgetter(0)
 _style_of = itemgetter(1)
+
+
+class Cells(dict[str, Cell]):
+    """The cells of one style, by what stands there."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def __missing__(self, text: str) -> Cell:
+        """One that is asked for the first time."""
+        cell = self[text] = (text, self._number)
+        return cell
 
 
 class Front:
@@ -50,7 +66,7 @@ class Front:
         """Rows that hold, or held, what is not surely one cell wide."""
         self._pen: Pen | None = None
         self._styles: list[Style | None] = []
-        self._numbers: dict[Style | None, int] = {}
+        self._made: dict[Style | None, Cells] = {}
 
     def clear(self) -> None:
         """Whatever it shows now, it is not known."""
@@ -72,6 +88,10 @@ class Front:
 
     def send(self, pieces: Iterable[Piece], console: Console) -> str:
         """What must be written so that the terminal shows these pieces, too."""
+        if len(self._styles) > _MOST_STYLES:
+            self.clear()
+            self._styles.clear()
+            self._made.clear()
         wanted = self._wanted(pieces)
         out: list[str] = []
         for rows in _neighbours(sorted(wanted)):
@@ -106,12 +126,12 @@ class Front:
         """One entry a cell of row y; the second cell of a wide character is an empty text."""
         cells: Row = []
         for text, style, _ in segments:
-            number = self._numbers.get(style, -1)
-            if number < 0:
-                number = self._numbers[style] = len(self._styles)
+            made = self._made.get(style)
+            if made is None:
+                made = self._made[style] = Cells(len(self._styles))
                 self._styles.append(style)
             if (text.isascii() and text.isprintable()) or _SAFE.issuperset(text):
-                cells += zip(text, repeat(number), strict=False)
+                cells += map(made.__getitem__, text)
                 continue
             self._odd.add(y)
             pending = ""
@@ -119,9 +139,9 @@ class Front:
                 if pending and not cell_len(character):
                     pending += character  # combines with what stands before it
                     continue
-                cells += _spread(pending, number)
+                cells += _spread(pending, made)
                 pending = character
-            cells += _spread(pending, number)
+            cells += _spread(pending, made)
         return cells
 
     def _move(self, rows: list[int], wanted: dict[int, Row]) -> Iterator[str]:
@@ -175,9 +195,9 @@ def _chop_pieces(update: ChopsUpdate) -> Iterator[Piece]:
             yield y, start, part
 
 
-def _spread(text: str, style: int) -> Iterator[Cell]:
+def _spread(text: str, made: Cells) -> Iterator[Cell]:
     for index in range(cell_len(text)):
-        yield (text if index == 0 else "", style)
+        yield made[text if index == 0 else ""]
 
 
 def _text(cells: Iterable[Cell]) -> str:
@@ -239,7 +259,7 @@ def _runs(old: Row, new: Row, odd: bool) -> Iterator[tuple[int, int]]:
         return
     sure = min(_sure(old), _sure(new)) if odd else len(new)
     start = end = -1
-    for index in compress(count(), map(ne, old[:sure], new)):
+    for index in compress(count(), map(is_not, old[:sure], new)):
         if start >= 0 and index - end > _GAP:
             yield start, end
             start = index

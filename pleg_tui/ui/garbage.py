@@ -1,0 +1,17 @@
+"""How often Python looks for garbage. Measured: docs/performance.md."""
+
+from __future__ import annotations
+
+import gc
+
+SETTLED_S = 5.0
+"""So long after the start, what is there is there to stay."""
+_THRESHOLDS = 20_000, 20, 20
+"""As gc.set_threshold() has them. Drawing makes much that goes without being looked for."""
+
+
+def settle() -> None:
+    """Have it look seldom, and never again in what was made at the start."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)
