@@ -36,11 +36,22 @@ class Target(Struct, frozen=True):
     simulator: SimulatorProcess | None
 
 
-def make_feed(settings: Settings) -> Any:
-    """The live feed: a `Feed` that can also `spawn` its collector before there is a loop."""
+def make_feed(settings: Settings, *, ahead: bool = False) -> Any:
+    """The live feed.
+
+    Args:
+        settings: what it is to do.
+        ahead: start its collector at once, in the main thread, whose end it does not outlive. It
+            takes as long to load as the screen does: let them do so at the same time.
+    """
+    process = None
+    if ahead:
+        from pleg_tui.feed.process import start_collector
+
+        process = start_collector(settings)
     from pleg_tui.feed.live import LiveFeed
 
-    return LiveFeed(settings)
+    return LiveFeed(settings, process)
 
 
 @contextlib.contextmanager

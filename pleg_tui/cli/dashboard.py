@@ -40,9 +40,7 @@ def run(options: Namespace, resolved: Resolved) -> int:
     with contextlib.ExitStack() as stack:
         node = stack.enter_context(demo_node.demo_node(options)) if demo else None
         found = _target(stack, options, node, demo=demo)
-        feed = connect.make_feed(found.settings)
-        # The collector and the screen take about the same time to load: let them do so at once.
-        feed.spawn()
+        feed = connect.make_feed(found.settings, ahead=True)
         try:
             look = ui_options(
                 options, demo=demo, endpoint=found.settings.endpoint, root=found.settings.root

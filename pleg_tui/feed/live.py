@@ -14,13 +14,12 @@ from msgspec.structs import replace
 
 from pleg_tui import frames
 from pleg_tui.collector import guard
-from pleg_tui.collector.options import Options
 from pleg_tui.cri import decode
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.wire import WireError
 from pleg_tui.feed.look_ups import LINGER_S
-from pleg_tui.feed.process import CollectorProcess
+from pleg_tui.feed.process import CollectorProcess, start_collector
 from pleg_tui.feed.story import SETTLE_NS, Story
 from pleg_tui.feed.types import AskError, Delta, Health, Notice, Phase, Settings
 from pleg_tui.frames import Flag, Frame, FrameError, Kind
@@ -54,14 +53,20 @@ _OPS = {
 class LiveFeed:
     """A `types.Feed` on a real endpoint."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, process: CollectorProcess | None = None) -> None:
+        """Make it.
+
+        Args:
+            settings: what it is to do.
+            process: its collector, where that was started ahead (`start_collector`).
+        """
         self.on_dirty: Callable[[], None] | None = None
         self._settings = settings
         self._story = Story()
         self._health = Health()
         self._health_seen: Health | None = None
         self._notices: deque[Notice] = deque(maxlen=NOTICES)
-        self._process: CollectorProcess | None = None
+        self._process = process
         self._reader = frames.Reader()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._refs = 0
@@ -73,7 +78,7 @@ class LiveFeed:
         self._lost = 0
         self._lost_told = 0
         self._allow_cri = True
-        self._started_at = 0.0
+        self._started_at = time.monotonic()
         self._quick_ends = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._stopped = False
@@ -129,23 +134,8 @@ class LiveFeed:
 
     # -- life
 
-    def spawn(self) -> None:
-        """Start the collector; needs no loop, so a program can go on importing meanwhile.
-
-        Call it in the main thread: the collector dies with the thread that started it.
-        """
-        settings = self._settings
-        self._process = CollectorProcess(
-            Options(
-                endpoint=settings.endpoint,
-                source=settings.source.value,
-                resync_s=settings.resync_s,
-                relist_s=settings.relist_s,
-                root=settings.root,
-                allow_cri_events=self._allow_cri,
-                debug=settings.debug,
-            )
-        )
+    def _spawn(self) -> None:
+        self._process = start_collector(self._settings, allow_cri=self._allow_cri)
         self._started_at = time.monotonic()
         self._reader = frames.Reader()
 
@@ -153,7 +143,7 @@ class LiveFeed:
         """Attach to the running loop and begin; returns at once."""
         self._loop = asyncio.get_running_loop()
         if self._process is None:
-            self.spawn()
+            self._spawn()
         self._attach()
 
     async def stop(self) -> None:
@@ -196,7 +186,7 @@ class LiveFeed:
 
     def _attach(self) -> None:
         assert self._loop is not None  # noqa: S101 - start() sets it
-        assert self._process is not None  # noqa: S101 - spawn() sets it
+        assert self._process is not None  # noqa: S101 - _spawn() sets it
         self._loop.add_reader(self._process.frames_fd, self._readable)
         self._set_health(collector_pid=self._process.pid)
 
@@ -341,7 +331,7 @@ class LiveFeed:
         if self._stopped:
             return
         try:
-            self.spawn()
+            self._spawn()
         except OSError as error:
             self._quick_ends += 1
             wait_s = min(2.0**self._quick_ends, _RESTART_MOST_S)

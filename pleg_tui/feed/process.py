@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from pleg_tui.collector.lane_options import LaneOptions
 from pleg_tui.collector.options import Options
+from pleg_tui.feed.types import Settings
 
 SILENCE_S = 2.0
 """A collector silent for this long is killed, so that nothing waits for us much longer."""
@@ -129,6 +130,29 @@ class CollectorProcess:
                     return
         finally:
             os.close(self._heartbeat_fd)
+
+
+def start_collector(settings: Settings, *, allow_cri: bool = True) -> CollectorProcess:
+    """The collector of a feed; needs no loop, and next to nothing has to be imported for it.
+
+    Args:
+        settings: the feed's.
+        allow_cri: it may open an event stream of the CRI where the others allow it, too.
+
+    Raises:
+        OSError: no process could be started.
+    """
+    return CollectorProcess(
+        Options(
+            endpoint=settings.endpoint,
+            source=settings.source.value,
+            resync_s=settings.resync_s,
+            relist_s=settings.relist_s,
+            root=settings.root,
+            allow_cri_events=allow_cri,
+            debug=settings.debug,
+        )
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -21,7 +22,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from pleg_tui.cri.clean import clean
-from pleg_tui.feed.types import Delta, Feed, Health, Settings
+from pleg_tui.feed.types import Delta, Feed, Health, Phase, Settings
 from pleg_tui.private import redacted
 from pleg_tui.ui import signals
 from pleg_tui.ui.clipboard import TooLongError, copy_sequence
@@ -35,6 +36,7 @@ from pleg_tui.ui.options import THEMES, UiOptions
 from pleg_tui.ui.pump import Pump
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.live import Live
+from pleg_tui.ui.style_sheet import ReadOnce
 from pleg_tui.ui.themes import load_theme, load_themes, style_files
 from pleg_tui.ui.thin import Front
 from pleg_tui.ui.type_ahead import TypeAhead, Typed
@@ -71,8 +73,12 @@ _KEY_NAMES = {
 }
 _AT_REST_S = 0.3
 """A terminal whose size has not changed for so long has come to rest."""
+_FIRST_FPS = 30.0
+"""Until the runtime is there, what comes is drawn at once."""
 _KUBELET_AFTER_S = 0.7
 """So long after the first picture the kubelet is looked at first."""
+_STARTED_S = 2.0
+"""So long after the beginning what is made no longer stays for good."""
 _USAGE_EVERY = 2
 """Seconds between two readings of what this program costs."""
 
@@ -129,6 +135,7 @@ class PlegTui(App[None], inherit_bindings=False):
         drift: Drift | None = None,
     ) -> None:
         super().__init__(css_path=[str(path) for path in style_files()])
+        self.stylesheet = ReadOnce(variables=self.get_css_variables())
         self.feed = feed
         self.options = options
         self.now = now
@@ -242,20 +249,23 @@ class PlegTui(App[None], inherit_bindings=False):
 
     # -- the feed
 
-    async def on_mount(self) -> None:
+    async def on_load(self) -> None:
+        """The feed begins before there is a screen: its listing comes while that is made."""
+        await self.feed.start()
+
+    def on_mount(self) -> None:
         """Begin."""
         self._own_the_terminal()
         self._second_at = self.monotonic()
         self.set_interval(1.0, self.beat)
-        await self.feed.start()
 
     def ready(self) -> None:
         """The Live screen is there: what the feed has is drawn from now on."""
         loop = asyncio.get_running_loop()
         # Through a message, because only there does Textual know which app is meant.
-        self._pump = Pump(self.options.fps, partial(self.call_later, self._take), loop)
+        self._pump = Pump(_FIRST_FPS, partial(self.call_later, self._take), loop)
         self.feed.on_dirty = self._pump.dirty
-        self._pump.dirty()
+        self._take()  # the first picture has what is there already
         if self.drift is not None:
             self.closers.append(self.drift.close)
             # Once the first picture is drawn: the thread and what it imports can wait.
@@ -266,6 +276,8 @@ class PlegTui(App[None], inherit_bindings=False):
     def _take(self) -> None:
         delta = self.feed.take()
         self.health = self.feed.health
+        if self._pump is not None and (self.health.phase is Phase.LIVE or self.health.error):
+            self._pump.fps = self.options.fps
         self._changes += len(delta.transitions) or len(delta.events)
         if delta.more and self._pump is not None:
             self._pump.again()
@@ -591,6 +603,12 @@ class PlegTui(App[None], inherit_bindings=False):
         self._exit_renderables.clear()
 
 
+def _collect_garbage() -> None:
+    """From now on, and only what was made since: the start made what stays."""
+    gc.freeze()
+    gc.enable()
+
+
 def _sampler(root: str) -> Sampler:
     from pleg_tui.node.usage import UsageSampler
 
@@ -608,6 +626,7 @@ def run(feed: Feed, options: UiOptions) -> int:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, context: _loop_failed(app, context))
+        loop.call_later(_STARTED_S, _collect_garbage)
         signals.install(app, loop)
         loop.call_later(SETTLED_S, settle)
         try:

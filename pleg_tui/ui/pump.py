@@ -14,17 +14,18 @@ class Pump:
     def __init__(
         self, fps: float, tick: Callable[[], object], loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._period = 1 / fps
+        self.fps = fps
+        """Can be changed."""
         self._tick = tick
         self._loop = loop
-        self._last = loop.time() - self._period
+        self._last = loop.time() - 1 / fps
         self._handle: asyncio.Handle | None = None
 
     def dirty(self) -> None:
         """Something is there to be drawn."""
         if self._handle is not None:
             return
-        wait = self._last + self._period - self._loop.time()
+        wait = self._last + 1 / self.fps - self._loop.time()
         if wait <= 0:
             self._handle = self._loop.call_soon(self._fire)
         else:

@@ -56,7 +56,7 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
             found = Endpoint("/fake.sock", "test", Probe.ANSWERS, True)
             monkeypatch.setattr(connect, "find", lambda options, waits: found)
 
-            def make(settings: Settings) -> FakeFeed:
+            def make(settings: Settings, **_: object) -> FakeFeed:
                 feed.settings = settings
                 return feed
 

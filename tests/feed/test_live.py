@@ -226,7 +226,7 @@ async def test_a_reader_that_slept_is_right_again_and_knows_what_it_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     orders = functools.partial(Orders, buffer_bytes=20_000)
-    monkeypatch.setattr("pleg_tui.feed.live.Options", orders)
+    monkeypatch.setattr("pleg_tui.feed.process.Options", orders)
     monkeypatch.setattr("pleg_tui.feed.process._PIPE_SIZE", 4096)
     async with Simulator(Options(pods=8, churn=4, manual=True)) as simulator:
         async with following(Settings(simulator.endpoint)) as feed:

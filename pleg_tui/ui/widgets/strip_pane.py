@@ -329,8 +329,9 @@ class StripPane(Widget, can_focus=True):
         return self._painter.strip(line, self.size.width, mode)
 
     def on_resize(self) -> None:
-        """Another size: everything is drawn again."""
+        """Another size: everything is drawn again, from the first strip on where there is room."""
         self._lines = []
+        self._top = 0
         self.refresh()
 
     def on_focus(self) -> None:

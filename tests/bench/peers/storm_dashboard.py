@@ -80,11 +80,13 @@ def main() -> None:
     options = UiOptions(fps=4, theme="pleg-dark", endpoint=endpoint)
     prepare_environment(options)
     from pleg_tui.feed.live import LiveFeed
+    from pleg_tui.feed.process import start_collector
     from pleg_tui.feed.types import Settings
     from pleg_tui.frames import Kind
     from pleg_tui.ui.app import PlegTui
 
-    feed = LiveFeed(Settings(endpoint))
+    settings = Settings(endpoint)
+    feed = LiveFeed(settings, start_collector(settings))
     seen: dict[str, float] = {"count": 0, "last": 0, "state": 0}
     take_in = feed._take_in
 
@@ -98,7 +100,6 @@ def main() -> None:
             seen["state"] = time.monotonic_ns()
 
     feed._take_in = watched  # type: ignore[method-assign]
-    feed.spawn()
     app = PlegTui(feed, options)
     _say("ready")
 
