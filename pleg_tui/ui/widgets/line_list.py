@@ -89,7 +89,7 @@ class LineList(ScrollView, can_focus=True):
         """The scroll bar, made when it is first asked for."""
         bar = self._vertical_scrollbar
         if not isinstance(bar, SideBar):
-            bar = self._vertical_scrollbar = SideBar(name="vertical")
+            bar = self._vertical_scrollbar = SideBar()
             bar.display = False
             self.app._start_widget(self, bar)
         return bar

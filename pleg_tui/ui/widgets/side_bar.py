@@ -11,29 +11,35 @@ from textual.geometry import Region
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 
+from pleg_tui.ui.widgets.own_lines import OwnLines
+
 _NONE = Color.default()
 
 
 class SideBar(ScrollBar):
     """Textual's own draws all of itself whenever a line is added, mostly as it was before."""
 
+    def __init__(self) -> None:
+        super().__init__(name="vertical")
+        self._styles_cache = OwnLines()
+        self._shown: list[Strip] = []
+
     def follow(self, lines: int, position: float) -> None:
         """There are so many lines, and this is the first that is seen."""
-        before = self._strips()
         self.set_reactive(ScrollBar.window_virtual_size, lines)
         self.set_reactive(ScrollBar.position, self.validate_position(position))
-        now = self._strips()
-        for y in range(len(now)):
-            if now[y] != before[y]:
-                self.refresh(Region(0, y, 1, 1))
+        shown, now = self._shown, self._strips()
+        self._shown = now
+        if len(shown) != len(now):
+            self.refresh()
+        elif shown is not now:
+            for y, (was, strip) in enumerate(zip(shown, now, strict=True)):
+                if was != strip:
+                    self.refresh(Region(0, y, 1, 1))
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Draw this part of it."""
-        strips = self._strips()[crop.y : crop.bottom]
-        for line_filter in self.get_line_filters():
-            background = self.background_colors[1]
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
-        return strips
+    def render_line(self, y: int) -> Strip:
+        """Draw one cell of it."""
+        return self._strips()[y]
 
     def _strips(self) -> list[Strip]:
         bar = cast("ScrollBarRender", self.render())
