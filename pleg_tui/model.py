@@ -1,9 +1,9 @@
 """The nouns: what a node holds and what happens to it, in plain Python.
 
 Every instance is frozen and slotted, and none is looked at by the garbage collector: a node may
-have very many of them, and they hold no ring. Times are integers in nanoseconds since the epoch (UTC), and 0
-means "the runtime has not said", as in the CRI itself. Every string here has been cleaned by
-`pleg_tui.cri` and is safe to show.
+have very many of them, and they hold no ring. Times are integers in nanoseconds since the epoch
+(UTC), and 0 means "the runtime has not said", as in the CRI itself. Every string here has been
+cleaned by `pleg_tui.cri` and is safe to show.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def run(options: Namespace, resolved: Resolved) -> int:
             look = replace(look, site=_site(options, node, demo=demo))
             prepare_environment(look)
             look = replace(look, **looks.look(resolved, os.environ))
-            from pleg_tui.ui.app import run as show
+            from pleg_tui.ui.run import run as show
 
             if found.simulator is not None:
                 found.simulator.wait_ready()

@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import logging
 import os
-import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.geometry import Size
 from textual.screen import Screen
-from textual.timer import Timer
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Delta, Feed, Health, Phase, Settings
-from pleg_tui.private import redacted
-from pleg_tui.ui import signals
 from pleg_tui.ui.clipboard import TooLongError, copy_sequence
 from pleg_tui.ui.content.bars import SOURCES, Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
 from pleg_tui.ui.content.usage import SIMULATED
-from pleg_tui.ui.garbage import SETTLED_S, settle
 from pleg_tui.ui.modes import LIVE, MODES
+from pleg_tui.ui.on_terminal import OnTerminal
 from pleg_tui.ui.options import THEMES, UiOptions
 from pleg_tui.ui.pump import Pump
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.live import Live
 from pleg_tui.ui.style_sheet import ReadOnce
 from pleg_tui.ui.themes import load_theme, load_themes, style_files
-from pleg_tui.ui.thin import Front
 from pleg_tui.ui.type_ahead import TypeAhead, Typed
 from pleg_tui.ui.usage import UsageMeter
 from pleg_tui.ui.usages import Sampler, Usages
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from textual.driver import Driver
-    from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
 
     from pleg_tui.compare.types import Experiment, Plan
@@ -71,14 +59,10 @@ _KEY_NAMES = {
     "left": "left",
     "right": "right",
 }
-_AT_REST_S = 0.3
-"""A terminal whose size has not changed for so long has come to rest."""
 _FIRST_FPS = 30.0
 """Until the runtime is there, what comes is drawn at once."""
 _KUBELET_AFTER_S = 0.7
 """So long after the first picture the kubelet is looked at first."""
-_STARTED_S = 2.0
-"""So long after the beginning what is made no longer stays for good."""
 _USAGE_EVERY = 2
 """Seconds between two readings of what this program costs."""
 
@@ -86,7 +70,7 @@ log = logging.getLogger("pleg_tui.ui")
 log.addHandler(logging.NullHandler())
 
 
-class PlegTui(App[None], inherit_bindings=False):
+class PlegTui(OnTerminal, inherit_bindings=False):
     """The dashboard."""
 
     TITLE = "pleg-tui"
@@ -134,10 +118,9 @@ class PlegTui(App[None], inherit_bindings=False):
         prepare: Prepare | None = None,
         drift: Drift | None = None,
     ) -> None:
-        super().__init__(css_path=[str(path) for path in style_files()])
+        super().__init__(options, [str(path) for path in style_files()])
         self.stylesheet = ReadOnce(variables=self.get_css_variables())
         self.feed = feed
-        self.options = options
         self.now = now
         """Wall time, ns."""
         self.monotonic = monotonic
@@ -145,8 +128,6 @@ class PlegTui(App[None], inherit_bindings=False):
         self.glyphs = ASCII if options.ascii else UNICODE
         self.health: Health = feed.health
         self.started_at = now()
-        self.failure: BaseException | None = None
-        """What ended the program although nobody asked for it."""
         self.usages = Usages(sampler or partial(_sampler, options.root))
         """What pods and containers use."""
         self.live = Live()
@@ -161,8 +142,6 @@ class PlegTui(App[None], inherit_bindings=False):
         """What is to be read on stderr once the terminal is given back."""
         self.hearers: list[Callable[[Delta], None]] = []
         """Who is to be told of all that the feed says, whatever is looked at."""
-        self.lent = False
-        """Another program has the terminal for a while."""
         self.prepare = prepare or self._prepare
         """From a plan to an experiment that can run on this node."""
         self.drift = drift
@@ -173,9 +152,7 @@ class PlegTui(App[None], inherit_bindings=False):
         """A switch as the Migrate screen has it, once that was opened."""
         self._measure = measure or UsageMeter().measure
         self._pump: Pump | None = None
-        self._front = Front()
         self.type_ahead = TypeAhead(self, self._typed)
-        self._resized: Timer | None = None
         self._changes = 0
         self._seconds = 0
         self._second_at: float | None = None
@@ -207,29 +184,6 @@ class PlegTui(App[None], inherit_bindings=False):
         """What the key of a binding is called, where a text names it: the set one, or as usual."""
         keys = self.options.keymap.get(binding_id, "")
         return self.get_key_display(Binding(keys.partition(",")[0], "")) if keys else usual
-
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's driver for this system; on Linux one that does not wake up for nothing."""
-        found = super().get_driver_class()
-        if found.__name__ != "LinuxDriver":
-            return found
-        from pleg_tui.ui.quiet_input import QuietDriver
-
-        return QuietDriver
-
-    def get_line_filters(self) -> list[LineFilter]:
-        """Textual's filters; no colour where none is wanted, only ASCII where no more works."""
-        filters = list(super().get_line_filters())
-        if self.no_color:
-            from textual.filter import NoColor
-
-            # Textual would leave greys, because its own choice falls before our theme is known.
-            filters = [NoColor()]
-        if self.options.ascii:
-            from pleg_tui.ui.ascii import ASCII_ONLY
-
-            filters.append(ASCII_ONLY)
-        return filters
 
     def get_default_screen(self) -> Screen[Any]:
         """The Live screen."""
@@ -516,152 +470,8 @@ class PlegTui(App[None], inherit_bindings=False):
 
         self.run_worker(work(), exit_on_error=False)
 
-    # -- the terminal
-
-    def _own_the_terminal(self) -> None:
-        """Follow what stops and continues the program; in a real terminal only."""
-        driver = self._driver
-        if driver is None or not driver.can_suspend or driver.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        signals.guard_continue(
-            lambda: bool(getattr(driver, "_must_signal_resume", True)), self._restart_terminal, loop
-        )
-        self.app_resume_signal.subscribe(self, lambda _: self._redraw())
-
-    def _restart_terminal(self) -> None:
-        """Stopped from outside and continued: the shell has had the terminal meanwhile."""
-        if self.lent:
-            return
-        if self._driver is not None and self._running and not self._exit:
-            self._driver.suspend_application_mode()
-            self._driver.resume_application_mode()
-            self.call_later(self._redraw)
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Send the terminal only what it does not show yet."""
-        thin: Any = self._front.thin(renderable, self.size)
-        super()._display(screen, thin or renderable)
-
-    def on_resize(self) -> None:
-        """The terminal may have moved about what it showed.
-
-        What was on its way for the old size may still come to stand on the new one, so once the
-        size has come to rest everything is drawn again.
-        """
-        self._front.clear()
-        if self._resized is not None:
-            self._resized.stop()
-        self._resized = self.set_timer(_AT_REST_S, self._at_rest)
-
-    def _at_rest(self) -> None:
-        if self._running and not self._exit:
-            self._redraw()
-
-    def _see_the_terminal(self) -> None:
-        """A change of the terminal's size, or its end, that went unnoticed is noticed here."""
-        driver = self._driver
-        if driver is None or driver.is_headless or not driver.can_suspend:
-            return
-        if signals.hung_up():
-            os.kill(os.getpid(), signal.SIGHUP)
-            return
-        try:
-            size = Size(*os.get_terminal_size(sys.__stderr__.fileno() if sys.__stderr__ else 2))
-        except (OSError, ValueError):
-            return
-        if size.area and size != self.screen.size:
-            self.post_message(events.Resize(size, size))
-
-    def action_redraw(self) -> None:
-        """Draw everything again: something else has written on the terminal."""
-        self._redraw()
-
-    def _redraw(self) -> None:
-        """Draw everything again, whatever is on the terminal now."""
-        self._front.clear()
-        self.refresh(layout=True)
-        self.screen.refresh(layout=True)
-
-    def _fatal_error(self) -> None:
-        """Close without a traceback on the terminal; the log has it."""
-        self.fail(sys.exception())
-
-    def panic(self, *renderables: RenderableType) -> None:  # noqa: ARG002 - they go to no terminal
-        """As _fatal_error()."""
-        self.fail(sys.exception())
-
-    def fail(self, error: BaseException | None) -> None:
-        """End the program because of an error of its own."""
-        if self.failure is None:
-            self.failure = error or RuntimeError("the interface failed")
-            log.critical("the interface failed", exc_info=self.failure)
-        self._return_code = 1
-        self._close_messages_no_wait()
-
-    def _print_error_renderables(self) -> None:
-        self._exit_renderables.clear()
-
-
-def _collect_garbage() -> None:
-    """From now on, and only what was made since: the start made what stays."""
-    gc.freeze()
-    gc.enable()
-
 
 def _sampler(root: str) -> Sampler:
     from pleg_tui.node.usage import UsageSampler
 
     return UsageSampler(root)
-
-
-def run(feed: Feed, options: UiOptions) -> int:
-    """Show the dashboard until it is left; returns the exit code.
-
-    Whatever happens, the terminal is restored and the feed stopped. An error of the program's own
-    is one sentence on stderr; its traceback goes to the log alone.
-    """
-    app = PlegTui(feed, options)
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _loop, context: _loop_failed(app, context))
-        loop.call_later(_STARTED_S, _collect_garbage)
-        signals.install(app, loop)
-        loop.call_later(SETTLED_S, settle)
-        try:
-            await app.run_async(mouse=options.mouse)
-        finally:
-            await app.close_down()
-            await feed.stop()
-
-    try:
-        asyncio.run(main())
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        app.failure = app.failure or error
-        log.critical("the dashboard failed", exc_info=error)
-    for text in app.parting:
-        with contextlib.suppress(OSError, ValueError):  # the terminal may have gone
-            print(f"pleg-tui: {text}", file=sys.stderr)  # noqa: T201
-    if app.switching is not None and (left := app.switching.left_behind):
-        print(f"pleg-tui: {left}", file=sys.stderr)  # noqa: T201
-    if app.failure is None:
-        return app.return_code or 0
-    where = (
-        "the --debug log has the details" if options.debug else "run with --debug FILE for details"
-    )
-    reason = clean(redacted(str(app.failure)), 300) or "no reason given"
-    kind = type(app.failure).__name__
-    print(f"pleg-tui: internal error: {kind}: {reason} ({where})", file=sys.stderr)  # noqa: T201
-    return 1
-
-
-def _loop_failed(app: PlegTui, context: dict[str, Any]) -> None:
-    """Something that no one awaited has failed, such as a callback of the feed's."""
-    error = context.get("exception")
-    if isinstance(error, Exception):
-        app.fail(error)
-    else:
-        log.error("%s", context.get("message"))

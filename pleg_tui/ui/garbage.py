@@ -11,7 +11,8 @@ _THRESHOLDS = 20_000, 20, 20
 
 
 def settle() -> None:
-    """Have it look seldom, and never again in what was made at the start."""
+    """Have it look (the start went without), but seldom, and never in what the start made."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
+    gc.enable()

@@ -41,7 +41,7 @@ class Busy(FakeFeed):
 def main() -> int:
     options = UiOptions(node="node-1", theme="pleg-dark")
     prepare_environment(options)
-    from pleg_tui.ui.app import run
+    from pleg_tui.ui.run import run
 
     return run(Busy(), options)
 
