@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from msgspec.structs import replace
+
 from pleg_tui import frames
 from pleg_tui.collector import guard
 from pleg_tui.collector.listing import FASTEST_S, listing
@@ -21,7 +23,7 @@ from pleg_tui.collector.lookups import TIMEOUT_S, container_request, sandbox_req
 from pleg_tui.collector.options import Options
 from pleg_tui.collector.outbox import Outbox
 from pleg_tui.collector.runtime import CallFailed
-from pleg_tui.collector.session import Broken, Session
+from pleg_tui.collector.session import Broken, Session, TooSlow
 from pleg_tui.cri import methods
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import clean
@@ -94,6 +96,11 @@ class Collector:
             try:
                 await session.run()
                 error = "the connection ended"
+            except TooSlow as slow:
+                error = str(slow)
+                self.options = replace(
+                    self.options, allow_cri_events=False, why_no_cri_events=error
+                )
             except Broken as broken:
                 error = str(broken)
             except Exception as fault:

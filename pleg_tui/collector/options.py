@@ -23,6 +23,8 @@ class Options(Struct, frozen=True):
     """The collector ends when this is no longer its parent; 0 to live on."""
     allow_cri_events: bool = True
     """False after a guard had to act: no CRI event stream in this run any more."""
+    why_no_cri_events: str = ""
+    """Where that had another reason than a collector that stopped: a sentence to be shown."""
     cri_deadline_s: float = 60.0
     """The server ends a CRI event stream after this long, whatever became of us."""
     containerd_deadline_s: float = 300.0

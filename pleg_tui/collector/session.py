@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pleg_tui import frames
+from pleg_tui.collector.keeping_up import CHECK_S, KeepingUp
 from pleg_tui.collector.listing import listing, relist
 from pleg_tui.collector.lookups import Lookups
 from pleg_tui.collector.options import Options
@@ -36,6 +37,10 @@ RESYNC_ATTEMPTS = 3
 RESYNC_AGAIN_S = 5.0
 _GUARDED = "a CRI event stream had to be ended, so it is listed instead in this run"
 
+_TOO_SLOW = (
+    "this program got too little of the processor (a CPU limit?) to read CRI events in time, so "
+    "their stream was closed before the runtime had to wait, and stays closed for this run"
+)
 _SUBSCRIBE = ctd.SubscribeRequest(
     filters=['namespace==k8s.io,topic~="^/(tasks/(start|exit|oom)|containers/(create|delete))$"']
 ).SerializeToString()
@@ -49,6 +54,10 @@ _REACHED = {
 
 class Broken(Exception):
     """The connection is no good any more: one sentence why, for the admin."""
+
+
+class TooSlow(Broken):
+    """This process cannot read CRI events in time: it is to open no such stream any more."""
 
 
 class NoEvents(Exception):
@@ -71,6 +80,7 @@ class Session:
         self._connected_at = 0.0
         self._flags = int(Flag.RECONNECT) if reconnected else 0
         self._lookups = Lookups(self.runtime, outbox)
+        self._keeping_up = KeepingUp()
 
     @property
     def lived_s(self) -> float:
@@ -113,9 +123,10 @@ class Session:
             raise Broken(str(error)) from None
         if choice.source is Source.CRI and not self.options.allow_cri_events:
             guarded = traits.choose(version.runtime_name, version.runtime_version, "auto")
+            warning = self.options.why_no_cri_events
             if guarded.source is not Source.CRI:
-                return guarded
-            return replace(guarded, source=Source.RELIST, why=_GUARDED, warning="")
+                return replace(guarded, warning=warning or guarded.warning)
+            return replace(guarded, source=Source.RELIST, why=_GUARDED, warning=warning)
         return choice
 
     async def _live(
@@ -145,6 +156,8 @@ class Session:
                 )
             else:
                 tasks.append(asyncio.create_task(self._resync()))
+            if source is Source.CRI:
+                tasks.append(asyncio.create_task(self._keep_up()))
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
@@ -174,7 +187,14 @@ class Session:
             detail = f": {clean(ended.message, 300)}" if ended.message else ""
             raise Broken(f"the event stream ended ({ended.code}){detail}") from None
 
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            if self._keeping_up.too_slow():
+                raise TooSlow(_TOO_SLOW)
+
     def _cri_event(self, message: bytes) -> None:
+        self._keeping_up.read(message)
         self.outbox.put(frames.encode(Kind.EVENT_CRI, message, time.monotonic_ns(), time.time_ns()))
 
     def _containerd_event(self, message: bytes) -> None:
