@@ -50,8 +50,11 @@ def default_theme(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def needs_ascii(environ: Mapping[str, str] = os.environ) -> bool:
-    """The locale's encoding cannot say what the glyphs need."""
-    if environ.get("TERM") in ("vt100", "vt220"):
+    """The terminal or the locale's encoding cannot show the glyphs.
+
+    Linux' own console ("linux") has 256 or 512 signs: all of ours would be one and the same there.
+    """
+    if environ.get("TERM") in ("linux", "vt100", "vt220"):
         return True
     encoding = locale.getpreferredencoding(False)
     return encoding.lower().replace("-", "") not in ("utf8", "utf8sig")

@@ -94,6 +94,7 @@ def test_ascii_where_the_locale_has_no_more(monkeypatch: pytest.MonkeyPatch) -> 
     assert options.needs_ascii({})
     monkeypatch.setattr("locale.getpreferredencoding", lambda _=True: "UTF-8")
     assert not options.needs_ascii({})
+    assert options.needs_ascii({"TERM": "linux"}), "its console has too few signs"
     assert ascii_text("日本 é…─●") == "???? e~-?"
 
 
