@@ -18,6 +18,9 @@ _MAX_NAME = 512
 MAX_REASON = 256
 """Characters kept of why a container ended, which is a word."""
 
+_SHORT = 64
+"""A label's value; annotations may be far longer, and are each their own."""
+
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
     map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
@@ -85,3 +88,10 @@ def clean_name(text: str) -> str:
     if len(text) <= _MAX_NAME and text.isascii() and text.isprintable():
         return sys.intern(text)
     return sys.intern(clean(text, _MAX_NAME))
+
+
+def clean_value(text: str) -> str:
+    """As clean(); of short ones, which mostly occur in several places, one copy is kept."""
+    if len(text) <= _SHORT and text.isascii() and text.isprintable():
+        return sys.intern(text)
+    return clean(text)

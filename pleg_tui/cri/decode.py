@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
-from pleg_tui.cri.clean import MAX_REASON, clean, clean_name
+from pleg_tui.cri.clean import MAX_REASON, clean, clean_name, clean_value
 from pleg_tui.cri.wire import WireError, parse, repeated
 from pleg_tui.model import NO_LABELS, Container, ContainerState, Sandbox, SandboxState
 
@@ -64,7 +64,7 @@ def _labels(pairs: Mapping[str, str]) -> Mapping[str, str]:
     if not pairs:
         return NO_LABELS
     # Not items(): a protobuf map has it from Python's abstract mapping, which is slow.
-    return {clean_name(key): clean(pairs[key]) for key in pairs}
+    return {clean_name(key): clean_value(pairs[key]) for key in pairs}
 
 
 def _name_in(labels: Mapping[str, str], key: str) -> str:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct, field
+
 from pleg_tui.model import Container, Pod, Sandbox
 
 
-class Group:
+class Group(Struct, eq=False, gc=False):
     """The existing parts of one pod."""
 
-    __slots__ = ("changed_at", "containers", "key", "pod", "sandboxes")
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.sandboxes: dict[str, Sandbox] = {}
-        self.containers: dict[str, Container] = {}
-        self.changed_at = 0
-        self.pod: Pod | None = None
-        """What the parts make up; None until somebody looks again."""
+    key: str
+    sandboxes: dict[str, Sandbox] = field(default_factory=dict)
+    containers: dict[str, Container] = field(default_factory=dict)
+    changed_at: int = 0
+    pod: Pod | None = None
+    """What the parts make up; None until somebody looks again."""
 
     def build(self, version: int) -> Pod:
         """The pod as `pleg_tui.model.Pod` describes it, the same for the same parts."""

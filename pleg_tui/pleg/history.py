@@ -51,7 +51,7 @@ _STEP_OF = {
 _SANDBOX_EVENTS = frozenset(type_ for type_ in EventType if type_.startswith("Sandbox"))
 
 
-class _Past(Struct):
+class _Past(Struct, eq=False, gc=False):
     """One pod."""
 
     alive: dict[str, Life]

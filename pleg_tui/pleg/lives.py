@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
@@ -74,35 +74,21 @@ class Gap(Struct, frozen=True):
     """None while it lasts."""
 
 
-class Life:
+class Life(Struct, eq=False, gc=False):
     """The facts about one id."""
 
-    __slots__ = (
-        "attempt",
-        "exit_code",
-        "id",
-        "is_sandbox",
-        "name",
-        "part",
-        "pod",
-        "reason",
-        "state",
-        "times",
-    )
-
-    def __init__(self, object_id: str, is_sandbox: bool) -> None:
-        self.id = object_id
-        self.is_sandbox = is_sandbox
-        self.pod = ""
-        self.name = ""
-        self.attempt: int | None = None
-        self.state = _UNKNOWN
-        self.exit_code: int | None = None
-        self.reason = ""
-        self.part: Sandbox | Container | None = None
-        """As last looked at; dropped once it is removed."""
-        self.times = array("q", bytes(80))
-        """By rank: when it was reached as the runtime says (0 to 4), when first seen (5 to 9)."""
+    id: str
+    is_sandbox: bool
+    pod: str = ""
+    name: str = ""
+    attempt: int | None = None
+    state: ContainerState = _UNKNOWN
+    exit_code: int | None = None
+    reason: str = ""
+    part: Sandbox | Container | None = None
+    """As last looked at; dropped once it is removed."""
+    times: array[int] = field(default_factory=lambda: array("q", bytes(80)))
+    """By rank: when it was reached as the runtime says (0 to 4), when first seen (5 to 9)."""
 
     def told(self, state: ContainerState) -> int:
         """When it reached a state, as the runtime says; 0 when it did not say."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
 from pleg_tui.pleg import merge, steps
 
@@ -19,54 +21,39 @@ class Names(NamedTuple):
     """Empty for a sandbox."""
 
 
-class Record:
+class Record(Struct, eq=False, gc=False):
     """One id: a sandbox or a container that exists, or its tombstone."""
 
-    __slots__ = (
-        "announced",
-        "buried",
-        "climbed",
-        "container",
-        "detailed",
-        "first",
-        "heard",
-        "id",
-        "is_sandbox",
-        "key",
-        "names",
-        "ran",
-        "sandbox",
-        "state",
-        "suspected",
-        "vouched",
-    )
+    id: str
+    is_sandbox: bool
+    first: int
+    """When it was first known, mono."""
+    sandbox: Sandbox | None = None
+    container: Container | None = None
+    state: int = 0
+    climbed: int = 0
+    """When its state last climbed, wall; 0 when nobody saw it climb."""
+    announced: int = 0
+    """Bits (Announced): steps that need no event any more."""
+    suspected: int = 0
+    """Bits: steps that a listing showed before any event announced them."""
+    ran: bool | None = None
+    """Whether it ever ran; None while nothing told."""
+    vouched: bool = False
+    """The CRI itself spoke of it, so that its absence there means something."""
+    detailed: bool = False
+    """A status came, so that a listing can only know less."""
+    heard: Sandbox | Container | None = None
+    """The status that was merged last, while it says nothing new; None after anything else."""
+    key: str = ""
+    """Its pod's key; empty while it belongs to none."""
+    buried: int | None = None
+    """When it was removed, mono; from then on it is a tombstone."""
+    names: Names | None = None
+    """Kept in the tombstone, where the rest is dropped."""
 
-    def __init__(self, object_id: str, is_sandbox: bool, first: int) -> None:
-        self.id = object_id
-        self.first = first
-        """When it was first known, mono."""
-        self.state = 0
-        self.climbed = 0
-        """When its state last climbed, wall; 0 when nobody saw it climb."""
-        self.announced = 0
-        """Bits (Announced): steps that need no event any more."""
-        self.suspected = 0
-        """Bits: steps that a listing showed before any event announced them."""
-        self.ran: bool | None = None
-        """Whether it ever ran; None while nothing told."""
-        self.vouched = False
-        """The CRI itself spoke of it, so that its absence there means something."""
-        self.detailed = False
-        """A status came, so that a listing can only know less."""
-        self.heard: Sandbox | Container | None = None
-        """The status that was merged last, while it says nothing new; None after anything else."""
-        self.key = ""
-        """Its pod's key; empty while it belongs to none."""
-        self.buried: int | None = None
-        """When it was removed, mono; from then on it is a tombstone."""
-        self.names: Names | None = None
-        """Kept in the tombstone, where the rest is dropped."""
-        self._blank(is_sandbox)
+    def __post_init__(self) -> None:
+        self._blank(self.is_sandbox)
 
     def _blank(self, is_sandbox: bool) -> None:
         self.is_sandbox = is_sandbox

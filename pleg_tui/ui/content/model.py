@@ -33,14 +33,14 @@ GONE_STAYS = 2 * SECOND
 """How long a pod's row stays after the pod is gone."""
 
 
-class RowKey(NamedTuple):
+class RowKey(Struct, frozen=True, gc=False):
     """What a row is about, for as long as it is there: a pod, or a container of it."""
 
     pod: str
     container: str = ""
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """One line of the list."""
 
     key: RowKey
@@ -92,7 +92,7 @@ class Totals(Struct, frozen=True):
     """Pods."""
 
 
-class _Entry(Struct):
+class _Entry(Struct, gc=False):
     """A pod as the list holds it."""
 
     whole: tuple[Row, ...]

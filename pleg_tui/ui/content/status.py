@@ -58,7 +58,7 @@ class Severity(IntEnum):
     OFF = 5
 
 
-class Status(Struct, frozen=True):
+class Status(Struct, frozen=True, gc=False):
     """A state as it is shown."""
 
     mark: Mark
@@ -81,7 +81,7 @@ class Status(Struct, frozen=True):
         return self.unhealthy or self.restarted
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """What last happened: when (wall time, ns, 0 where unknown), and why in a few words."""
 
     at: int
