@@ -102,6 +102,8 @@ class Pod(Struct, frozen=True, gc=False):
     @property
     def current(self) -> tuple[Container, ...]:
         """The newest attempt of each container name."""
+        if len(self.containers) < 2:
+            return self.containers
         newest: dict[str, Container] = {}
         for container in self.containers:
             newest.setdefault(container.name, container)
@@ -127,6 +129,8 @@ class Pod(Struct, frozen=True, gc=False):
         init container has ended well, so one that ended with 0 before another was created is one.
         """
         current = self.current
+        if all(c.state is not ContainerState.EXITED for c in current):
+            return current
         newest_creation = max((c.created_at for c in current), default=0)
         return tuple(
             c

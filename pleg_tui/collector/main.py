@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from msgspec.structs import replace
 
-from pleg_tui import frames
+from pleg_tui import frames, heap
 from pleg_tui.collector import guard
 from pleg_tui.collector.listing import FASTEST_S, listing
 from pleg_tui.collector.log_file import log_file
@@ -255,6 +255,7 @@ def main(argument: str) -> int:
     options = Options.loads(argument)
     if options.parent_pid and not guard.die_with(options.parent_pid):
         return 0
+    heap.give_back()
     with log_file(options.debug, logging.DEBUG) as guard_log:
         requests_fd, frames_fd = os.dup(0), os.dup(1)
         # Whatever a library prints must not get between the frames.

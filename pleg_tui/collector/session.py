@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pleg_tui import frames
+from pleg_tui import frames, heap
 from pleg_tui.collector.keeping_up import CHECK_S, KeepingUp
 from pleg_tui.collector.listing import listing, relist
 from pleg_tui.collector.lookups import Lookups
@@ -32,6 +32,8 @@ SETTLE_S = 0.05
 """Between opening a stream and listing: no runtime confirms a subscription before an event."""
 CONFIRM_S = 2.0
 """Then one more listing, which closes the gap between the two for good."""
+TRIM_S = 1.0
+"""After a listing its memory is given back, once it has been handed on."""
 
 RESYNC_ATTEMPTS = 3
 RESYNC_AGAIN_S = 5.0
@@ -216,7 +218,9 @@ class Session:
         await asyncio.sleep(CONFIRM_S)
         await self._list_patiently(int(Flag.RESYNC | Flag.CONFIRM))
         while True:
-            await asyncio.sleep(self.options.resync_s)
+            await asyncio.sleep(TRIM_S)
+            heap.trim()
+            await asyncio.sleep(max(self.options.resync_s - TRIM_S, 0.0))
             await self._list_patiently(int(Flag.RESYNC))
 
     async def _list_patiently(self, flags: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pleg_tui import frames
+from pleg_tui import frames, heap
 from pleg_tui.collector import guard
 from pleg_tui.cri import decode
 from pleg_tui.cri import runtime_pb2 as cri
@@ -35,6 +35,8 @@ NOTICES = 1000
 MOMENT_S = 0.02
 BREATH_S = 0.005
 """Frames are taken in for so long, and then for so long others have their turn: keys, paints."""
+TRIM_S = 2.0
+"""Then what a listing took is given back."""
 _READ = 1 << 16
 _STEADY_S = 60.0
 """A collector that lived this long starts the count of restarts anew."""
@@ -258,6 +260,8 @@ class LiveFeed:
         yield from self._story.take_in(frame)
         if kind == Kind.LISTING and frame.flags & (Flag.RESYNC | Flag.RECONNECT):
             self._settle_later(not frame.flags & Flag.CONFIRM)
+            if self._health.source is not Source.RELIST:  # which lists all the time
+                self._later("trim", TRIM_S, heap.trim)
 
     def _runtime(self, frame: Frame) -> None:
         told = frame.json()

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from pleg_tui.model import Pod
+from pleg_tui.model import ContainerState, Pod
 from pleg_tui.node.figures import Usage
 from pleg_tui.ui.content.filters import NO_FILTER, Filter
 from pleg_tui.ui.content.status import Change, Status
@@ -47,8 +47,9 @@ class View(Struct, frozen=True):
 
 
 def _ready_share(pod: Pod) -> float:
-    counted = len(pod.counted)
-    return pod.running / counted if counted else 0.0
+    counted = pod.counted
+    running = sum(c.state is ContainerState.RUNNING for c in counted)
+    return running / len(counted) if counted else 0.0
 
 
 _LEADING: dict[SortBy, Callable[[Pod, Status, Change], object]] = {
