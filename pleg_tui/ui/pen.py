@@ -31,6 +31,14 @@ _Look = tuple[str, str, str]
 """Codes of attributes, foreground and background; empty for the terminal's own."""
 _PLAIN: _Look = ("", "", "")
 RESET = "\x1b[0m"
+_SEEN_ON_BLANKS = frozenset(("4", "7", "9", "21", "53"))
+"""Underline, reverse, strike, the other underline and overline."""
+
+
+def marks_blanks(style: Style) -> bool:
+    """Whether more of it is seen on a space than its background."""
+    return bool(style.underline or style.reverse or style.strike or style.underline2
+                or style.overline)  # fmt: skip
 
 
 class Pen:
@@ -44,11 +52,20 @@ class Pen:
     def write(self, text: str, style: Style | None) -> str:
         """The text, after what the pen has to change for it."""
         look = _PLAIN if style is None else self._looks.get(style) or self._learn(style)
+        if text.isspace():
+            look = self._for_blanks(look)
         return self._change(look) + text
 
     def put_down(self) -> str:
         """What leaves the terminal plain."""
         return self._change(_PLAIN)
+
+    def _for_blanks(self, look: _Look) -> _Look:
+        """What the pen is now, but for the background: of spaces no more is seen."""
+        attributes, foreground, _ = self._look
+        if _SEEN_ON_BLANKS.isdisjoint(f"{attributes};{look[0]}".split(";")):
+            return attributes, foreground, look[2]
+        return look
 
     def _change(self, look: _Look) -> str:
         before = self._look

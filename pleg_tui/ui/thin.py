@@ -19,7 +19,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-from pleg_tui.ui.pen import Pen
+from pleg_tui.ui.pen import Pen, marks_blanks
 
 Cell = tuple[str, int]
 """What stands there, and the number of its style. There is one of each, so that cells are the same
@@ -126,10 +126,7 @@ class Front:
         """One entry a cell of row y; the second cell of a wide character is an empty text."""
         cells: Row = []
         for text, style, _ in segments:
-            made = self._made.get(style)
-            if made is None:
-                made = self._made[style] = Cells(len(self._styles))
-                self._styles.append(style)
+            made = self._cells_of(style)
             if (text.isascii() and text.isprintable()) or _SAFE.issuperset(text):
                 cells += map(made.__getitem__, text)
                 continue
@@ -143,6 +140,19 @@ class Front:
                 pending = character
             cells += _spread(pending, made)
         return cells
+
+    def _cells_of(self, style: Style | None) -> Cells:
+        """The cells of a style; spaces of the same ground are the same, whatever their style."""
+        made = self._made.get(style)
+        if made is not None:
+            return made
+        made = self._made[style] = Cells(len(self._styles))
+        self._styles.append(style)
+        if style is not None and not marks_blanks(style):
+            ground = Style(bgcolor=style.bgcolor)
+            if ground != style:
+                made[" "] = self._cells_of(ground)[" "]
+        return made
 
     def _move(self, rows: list[int], wanted: dict[int, Row]) -> Iterator[str]:
         """Have the terminal move those of some neighbouring rows that only changed their place."""

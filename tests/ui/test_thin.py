@@ -37,7 +37,12 @@ def look(screen: pyte.Screen) -> list[list[tuple[str, str, str, bool, bool]]]:
     rows = []
     for y in range(HEIGHT):
         cells = [screen.buffer[y][x] for x in range(WIDTH)]
-        rows.append([(c.data, c.fg, c.bg, c.bold, c.reverse) for c in cells])
+        rows.append([
+            # Of a space no more is seen than its ground.
+            (c.data, "", c.bg, False, False) if c.data == " " and not c.reverse
+            else (c.data, c.fg, c.bg, c.bold, c.reverse)
+            for c in cells
+        ])  # fmt: skip
     return rows
 
 
