@@ -242,7 +242,14 @@ def measured_pods() -> list[Pod]:
 
 def crowd() -> list[Pod]:
     """More pods than any screen holds."""
-    return [pod(f"web-{n:03}", container("app"), container("log")) for n in range(40)]
+    return [
+        pod(
+            f"web-{n:03}",
+            container("app", id=f"a{n:063}", sandbox_id=f"sandbox-of-web-{n:03}"),
+            container("log", id=f"b{n:063}", sandbox_id=f"sandbox-of-web-{n:03}"),
+        )
+        for n in range(40)
+    ]
 
 
 def strange() -> list[Pod]:
