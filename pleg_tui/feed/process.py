@@ -30,6 +30,8 @@ START_S = 30.0
 _POLL_MS = 500
 _SLEPT_S = 1.5
 """When one poll took longer than this, we were the one who slept: the child is given new time."""
+_LATELY_S = 10.0
+"""A collector that is stuck so long after a sleep is not stuck because of it."""
 _PIPE_SIZE = 1 << 20
 
 
@@ -49,8 +51,7 @@ class CollectorProcess:
         """
         self.killed = False
         """True once the watch had to kill it."""
-        self.slept = False
-        """True once we ourselves had been stopped for a while."""
+        self._slept_at = -_LATELY_S
         request_read, self.requests_fd = os.pipe()
         self.frames_fd, frame_write = os.pipe()
         self._heartbeat_fd, beat_write = os.pipe()
@@ -83,6 +84,11 @@ class CollectorProcess:
     def pid(self) -> int:
         """The child's process id."""
         return self._process.pid
+
+    @property
+    def slept(self) -> bool:
+        """We ourselves were stopped for a while a short time ago, and it with us, maybe."""
+        return time.monotonic() - self._slept_at < _LATELY_S
 
     def request(self, frame: bytes) -> bool:
         """Send one request frame; False when the child is gone or does not read."""
@@ -117,7 +123,7 @@ class CollectorProcess:
                 ready = poll.poll(_POLL_MS)
                 now = time.monotonic()
                 if now - asleep > _SLEPT_S:
-                    self.slept = True
+                    self._slept_at = now
                     heard = now
                 if ready:
                     if not os.read(self._heartbeat_fd, 4096):
