@@ -260,6 +260,8 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         if self._seconds % _USAGE_EVERY == 0:
             usage = self._measure(self.health.collector_pid, now)
         self._seconds += 1
+        if self._pump is not None:
+            self._pump.hurry()
         page = self.screen
         if isinstance(page, PlegScreen):
             page.second(usage)
