@@ -37,7 +37,8 @@ async def watch(feed: Any, seen: dict[str, float], endpoint: str) -> dict[str, A
     while counted != seen["count"] or time.monotonic() - seen["taken"] < QUIET_S:
         counted = seen["count"]
         await asyncio.sleep(QUIET_S / 4)
-    wanted = await asyncio.to_thread(_listed, endpoint)
+    while not (wanted := await asyncio.to_thread(_listed, endpoint)):
+        await asyncio.sleep(QUIET_S / 4)  # a pause only: nothing is listed before all was sent
     end = time.monotonic() + 20
     while (same := _state(feed) == wanted) is False and time.monotonic() < end:
         await asyncio.sleep(0.02)
