@@ -46,6 +46,14 @@ def end_code(terminal: Terminal) -> int:
     return int(found[1])
 
 
+def stopped(pid: int) -> None:
+    """Until it has stopped."""
+    end = time.monotonic() + 5
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < end, f"{pid} does not stop"
+        time.sleep(0.01)
+
+
 def gone(pids: list[int]) -> bool:
     return not any("pleg_tui" in command_line(pid) for pid in pids)
 
@@ -122,6 +130,7 @@ def test_after_the_whole_machine_slept_it_goes_on(terminal: Terminal) -> None:
         processes = [terminal.pid, *ours(terminal)]
         for pid in processes:
             os.kill(pid, signal.SIGSTOP)
+            stopped(pid)  # the shell first: it must not see its program stop
         time.sleep(6)
         for pid in reversed(processes):
             os.kill(pid, signal.SIGCONT)

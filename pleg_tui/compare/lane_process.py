@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from typing import Any
 
 from msgspec import Struct, field
@@ -77,6 +78,7 @@ class LaneProcess:
         self._off: set[int] = set()
         self._pending = b""
         self._closed = False
+        self._asked_at = time.monotonic()
         self._fd = self._process.frames_fd
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
@@ -92,8 +94,8 @@ class LaneProcess:
 
     def slept(self) -> bool:
         """This program itself was stopped for a while since this was last asked."""
-        slept, self._process.slept = self._process.slept, False
-        return slept
+        since, self._asked_at = self._asked_at, time.monotonic()
+        return self._process.slept_at > since
 
     async def hello(self) -> None:
         """Until it has told who the runtime is.

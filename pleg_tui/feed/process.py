@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import select
 import signal
@@ -51,7 +52,8 @@ class CollectorProcess:
         """
         self.killed = False
         """True once the watch had to kill it."""
-        self._slept_at = -_LATELY_S
+        self.slept_at = -math.inf
+        """When we ourselves had last been stopped for a while, time.monotonic()."""
         request_read, self.requests_fd = os.pipe()
         self.frames_fd, frame_write = os.pipe()
         self._heartbeat_fd, beat_write = os.pipe()
@@ -87,8 +89,8 @@ class CollectorProcess:
 
     @property
     def slept(self) -> bool:
-        """We ourselves were stopped for a while a short time ago, and it with us, maybe."""
-        return time.monotonic() - self._slept_at < _LATELY_S
+        """We were stopped a short time ago, and it with us, maybe."""
+        return time.monotonic() - self.slept_at < _LATELY_S
 
     def request(self, frame: bytes) -> bool:
         """Send one request frame; False when the child is gone or does not read."""
@@ -123,7 +125,7 @@ class CollectorProcess:
                 ready = poll.poll(_POLL_MS)
                 now = time.monotonic()
                 if now - asleep > _SLEPT_S:
-                    self._slept_at = now
+                    self.slept_at = now
                     heard = now
                 if ready:
                     if not os.read(self._heartbeat_fd, 4096):
