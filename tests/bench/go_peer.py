@@ -17,8 +17,6 @@ SOURCE = PEERS / "go_reader" / "main.go"
 GOPATH = Path("/usr/share/gocode")
 """Where Debian puts the sources of Go libraries."""
 PACKAGES = "golang-go golang-google-grpc-dev"
-_ATTEMPTS = 3
-"""Its gRPC, an old one, does not always get through at first ("transport is closing")."""
 MOST_S = 120.0
 """Its call's deadline: no subscription of it outlives that."""
 
@@ -56,17 +54,14 @@ class GoReader:
         """By created_at (ns): how long after that it was received, ms."""
         self._folder = tempfile.TemporaryDirectory(prefix="pleg-tui-go-")
         program = build(Path(self._folder.name))
-        for _ in range(_ATTEMPTS):
-            self._process = subprocess.Popen(
-                [str(program), endpoint.removeprefix("unix://"), f"{MOST_S:g}"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            assert self._process.stdout is not None
-            if self._process.stdout.readline() == b"ready\n":
-                break
-            self._process.wait()
-        else:
+        self._process = subprocess.Popen(
+            [str(program), endpoint.removeprefix("unix://"), f"{MOST_S:g}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        # What comes before is a replay of what happened earlier.
+        if b"ready\n" not in iter(self._process.stdout.readline, b""):
             raise Unavailable("it could not subscribe")
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
