@@ -76,11 +76,11 @@ def measure(setting: Setting) -> Report:
                     note=f"p99 {p99:.1f} ms; CPU of the screen's process {cpu:.1f} ms (median), "
                     f"{percentile([one.cpu_ms for one in answers], 0.99):.1f} ms (p99)",
                 )  # fmt: skip
-                report.series.setdefault(f"key, CPU: {name}", []).append([real, cpu])
+                report.series.setdefault(name, []).append([real, cpu])
             cost = _event_cost(screen, simulator.endpoint, 20 if setting.quick else 100)
             costs.append([real, cost])
             report.add(f"{real:,} containers, CPU of UI and collector for a change", "ms", [cost])
-    report.series["a change (CPU)"] = costs
+    report.series["a change, UI and collector"] = costs
     if len(costs) > 1:
         last = report.figures[-1]
         last.ratio, last.against = costs[-1][1] / costs[0][1], f"{costs[0][0]:,.0f} containers"

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 60, 190, 34, 42
+_LINE = 14
 COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7c3aed", "#b91c1c", "#0e7490")
 _AXES = {"size": "PSS, MiB", "scale": "CPU, ms"}
 
@@ -60,7 +61,10 @@ def draw(title: str, across: str, up: str, series: dict[str, list[list[float]]])
     labels: dict[str, float] = {}
     lowest = 0.0
     for y, name in ends:
-        lowest = labels[name] = max(y, lowest + 14)
+        lowest = labels[name] = max(y, lowest + _LINE)
+    highest = TOP + tall + _LINE
+    for _, name in reversed(ends):
+        highest = labels[name] = min(labels[name], highest - _LINE)
     for number, (name, line) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in line))
