@@ -62,7 +62,7 @@ def draw(title: str, across: str, up: str, series: dict[str, list[list[float]]])
     lowest = 0.0
     for y, name in ends:
         lowest = labels[name] = max(y, lowest + _LINE)
-    highest = TOP + tall + _LINE
+    highest: float = TOP + tall + _LINE
     for _, name in reversed(ends):
         highest = labels[name] = min(labels[name], highest - _LINE)
     for number, (name, line) in enumerate(series.items()):
