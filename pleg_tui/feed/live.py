@@ -77,6 +77,7 @@ class LiveFeed:
         self._working = False
         """A listing is taken in to a part."""
         self._resynced = False
+        self._asked_listing = False
         self._lost = 0
         self._lost_told = 0
         self._allow_cri = True
@@ -410,14 +411,17 @@ class LiveFeed:
         if self._resynced:
             self._resynced = False
             lost, self._lost_told = self._lost - self._lost_told, self._lost
-            self._notices.append(
-                Notice("resynced", time.time_ns(), self._health.source, lost=lost, missed=missed)
-            )
+            now, source = time.time_ns(), self._health.source
+            asked, self._asked_listing = self._asked_listing, False
+            # One that was only to see what lingers is told where it found something.
+            if lost or missed or not asked:
+                self._notices.append(Notice("resynced", now, source, lost=lost, missed=missed))
         self._plan()
         self._tell()
 
     def _look_at_lingering(self) -> None:
         if self._story.look_at_lingering() and self._process is not None:
+            self._asked_listing = True
             self._process.request(frames.encode_json(Kind.REQUEST, {"op": "listing"}))
         self._plan()
 

@@ -357,3 +357,17 @@ def _alive(pid: int) -> bool:
     with suppress(OSError):
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     return False
+
+
+@pytest.mark.parametrize(("missed", "told"), [(0, 0), (2, 1)])
+def test_a_listing_to_see_what_lingers_is_told_where_it_found_something(
+    monkeypatch: pytest.MonkeyPatch, missed: int, told: int
+) -> None:
+    feed = LiveFeed(Settings("unix:///nowhere.sock"))
+    monkeypatch.setattr(feed._story, "settle", lambda _: missed)
+    feed._resynced = feed._asked_listing = True
+    feed._settle()
+    assert len(feed.take().notices) == told
+    feed._resynced = True  # the next one is as any other
+    feed._settle()
+    assert len(feed.take().notices) == 1
