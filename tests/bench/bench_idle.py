@@ -29,6 +29,7 @@ NARROW, WIDE = 110, 160
 """Columns of a terminal without and with room for the usage columns."""
 IDLE_REACH, USAGE_REACH, BUSY_REACH = 4.0, 15.0, 50.0
 """CPU ms a second."""
+MINUTE_S = 65.0
 
 
 def crictl() -> str | None:
@@ -83,6 +84,8 @@ def measure(setting: Setting) -> Report:
     report = Report("idle", "What it costs while nothing happens, and while much does", node.on)
     seconds, windows = (5.0, 2) if setting.quick else (10.0, 3)
     few = max(windows // 2, 2)
+    # Ages below a minute change every second: until then something does happen on the screen.
+    time.sleep(max(0.0, node.made + MINUTE_S - time.monotonic()))
     alone, alone_shims = rates(seconds, few, node.cpu_ns, node.shims_ns)
     report.add("containerd, nobody attached", "ms/s", alone)
     with dashboard(node.endpoint, NARROW, 40) as screen:

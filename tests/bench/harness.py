@@ -156,6 +156,8 @@ class RealNode:
         except BaseException:
             self.runtime.stop()
             raise
+        self.made = time.monotonic()
+        """When the last of its pods was there."""
 
     @property
     def endpoint(self) -> str:
