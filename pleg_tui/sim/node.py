@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pleg_tui.sim.node_options import Fault, Layout, NodeOptions
-from pleg_tui.sim.process import SimulatorProcessError, python_path
+from pleg_tui.sim.process import SimulatorProcessError, end, python_path
 
 _SOCKETS = {
     Layout.KUBEADM: "/run/containerd/containerd.sock",
@@ -206,15 +206,7 @@ class SimulatedNode:
         """End its processes and remove its folder; harmless when it has ended."""
         child, self._child = self._child, None
         if child is not None:
-            if child.poll() is None:
-                child.terminate()
-                try:
-                    child.wait(timeout_s)
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
+            end(child, timeout_s)
         self._errors.close()
         if self.root:
             shutil.rmtree(self.root, ignore_errors=True)

@@ -23,6 +23,19 @@ class SimulatorProcessError(Exception):
     """The child could not be started; the text is one clear sentence."""
 
 
+def end(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Ask a child to end, make it after that long, and close what it said; harmless once ended."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
+
+
 class SimulatorProcess:
     """`python -m pleg_tui.sim` on a socket in a temporary folder, in a session of its own.
 
@@ -124,15 +137,7 @@ class SimulatorProcess:
         """End the child and remove what it left; harmless when it has ended."""
         child, self._child = self._child, None
         if child is not None:
-            if child.poll() is None:
-                child.terminate()
-                try:
-                    child.wait(timeout_s)
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.wait()
-            if child.stdout is not None:
-                child.stdout.close()
+            end(child, timeout_s)
         self._errors.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
