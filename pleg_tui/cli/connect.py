@@ -136,8 +136,9 @@ def wait_for_socket(options: Namespace) -> None:
 
 @contextlib.contextmanager
 def _simulated(options: Namespace) -> Iterator[SimulatorProcess]:
+    from pleg_tui.sim.child import SimulatorProcessError
     from pleg_tui.sim.options import Options
-    from pleg_tui.sim.process import SimulatorProcess, SimulatorProcessError
+    from pleg_tui.sim.process import SimulatorProcess
 
     for name in ("runtime_endpoint", "config"):
         if hasattr(options, name):

@@ -27,10 +27,10 @@ def demo_node(options: Namespace) -> Iterator[SimulatedNode | None]:
         UsageError: the options make no sense.
         NoRuntimeError: it does not start.
     """
+    from pleg_tui.sim.child import SimulatorProcessError
     from pleg_tui.sim.node import SimulatedNode
     from pleg_tui.sim.node_options import Layout, NodeOptions
     from pleg_tui.sim.options import Options
-    from pleg_tui.sim.process import SimulatorProcessError
 
     refuse_real(options)
     given = {name: getattr(options, name) for name in OPTIONS if hasattr(options, name)}

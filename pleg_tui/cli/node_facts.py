@@ -174,10 +174,10 @@ def _endpoint_path(root: str, endpoint: str) -> str:
 
 @contextlib.contextmanager
 def _simulated(options: Namespace) -> Iterator[Site]:
+    from pleg_tui.sim.child import SimulatorProcessError
     from pleg_tui.sim.node import SimulatedNode
     from pleg_tui.sim.node_options import Layout, NodeOptions
     from pleg_tui.sim.options import Options
-    from pleg_tui.sim.process import SimulatorProcessError
 
     refuse_real(options)
     names = ("scenario", "flavour", "pods", "churn", "seed")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import selectors
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pleg_tui.sim.child import SimulatorProcessError, end, last_line, python_path, ready
 from pleg_tui.sim.node_options import Fault, Layout, NodeOptions
-from pleg_tui.sim.process import SimulatorProcessError, end, python_path
 
 _SOCKETS = {
     Layout.KUBEADM: "/run/containerd/containerd.sock",
@@ -183,7 +182,10 @@ class SimulatedNode:
             if not self.info:
                 if self._child is None:
                     raise SimulatorProcessError("the simulated node does not run")
-                self._wait_ready(self._child, timeout_s)
+                try:
+                    self.info = ready(self._child, timeout_s, "the simulated node")
+                except SimulatorProcessError as error:
+                    self._fail(str(error))
         return self
 
     def wait_runtime(self, timeout_s: float = 15.0) -> Self:
@@ -211,29 +213,10 @@ class SimulatedNode:
         if self.root:
             shutil.rmtree(self.root, ignore_errors=True)
 
-    def _wait_ready(self, child: subprocess.Popen[bytes], timeout_s: float) -> None:
-        assert child.stdout is not None  # noqa: S101 - asked for above
-        deadline = time.monotonic() + timeout_s
-        data = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(child.stdout, selectors.EVENT_READ)
-            while b"\n" not in data:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    self._fail(f"the simulated node did not serve within {timeout_s:g} s")
-                piece = os.read(child.stdout.fileno(), 4096)
-                if not piece:
-                    self._fail("the simulated node ended before it served")
-                data += piece
-        try:
-            self.info = json.loads(data.partition(b"\n")[0])
-        except ValueError:
-            self._fail("the simulated node said something else than that it is ready")
-
     def _fail(self, what: str) -> None:
-        self._errors.seek(0)
-        said = self._errors.read(8192).decode("utf-8", "replace").strip().splitlines()
+        last = last_line(self._errors)
         self.stop()
-        raise SimulatorProcessError(f"{what}: {said[-1]}" if said else what)
+        raise SimulatorProcessError(f"{what}: {last}" if last else what)
 
     def __enter__(self) -> Self:
         return self.start()

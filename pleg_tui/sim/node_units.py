@@ -15,12 +15,12 @@ from pathlib import Path
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
+from pleg_tui.sim.child import python_path
 from pleg_tui.sim.node_config import ConfigError, crio_pod_events
 from pleg_tui.sim.node_layouts import Home
 from pleg_tui.sim.node_options import Fault, NodeOptions
 from pleg_tui.sim.node_proc import Proc
 from pleg_tui.sim.options import Options
-from pleg_tui.sim.process import python_path
 
 _STOP_S = 5.0
 _RESTART_S = 10.0

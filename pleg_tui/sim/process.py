@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import selectors
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from msgspec.structs import replace
 
+from pleg_tui.sim.child import SimulatorProcessError, end, last_line, python_path, ready
 from pleg_tui.sim.options import Options, to_arguments
-
-
-class SimulatorProcessError(Exception):
-    """The child could not be started; the text is one clear sentence."""
-
-
-def end(child: subprocess.Popen[bytes], timeout_s: float) -> None:
-    """Ask a child to end, make it after that long, and close what it said; harmless once ended."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
 
 
 class SimulatorProcess:
@@ -103,26 +83,14 @@ class SimulatorProcess:
         Raises:
             SimulatorProcessError: it ended, or did not serve in time; it is stopped then.
         """
-        if self._child is None or self._child.stdout is None:
+        if self._child is None:
             raise SimulatorProcessError("the simulator was not launched")
         if self.info:
             return self
-        deadline = time.monotonic() + timeout_s
-        data = b""
-        stdout = self._child.stdout
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            while b"\n" not in data:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    self._fail(f"the simulator did not serve within {timeout_s:g} s")
-                piece = os.read(stdout.fileno(), 4096)
-                if not piece:
-                    self._fail("the simulator ended before it served")
-                data += piece
         try:
-            self.info = json.loads(data.partition(b"\n")[0])
-        except ValueError:
-            self._fail("the simulator said something else than that it is ready")
+            self.info = ready(self._child, timeout_s, "the simulator")
+        except SimulatorProcessError as error:
+            self._fail(str(error))
         return self
 
     def start(self, timeout_s: float = 15.0) -> Self:
@@ -146,10 +114,9 @@ class SimulatorProcess:
         if self._child is not None:
             self._child.kill()
             self._child.wait()
-        self._errors.seek(0)
-        said = self._errors.read(4096).decode("utf-8", "replace").strip().splitlines()
+        last = last_line(self._errors)
         self.stop()
-        raise SimulatorProcessError(f"{what}: {said[-1]}" if said else what)
+        raise SimulatorProcessError(f"{what}: {last}" if last else what)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -161,10 +128,3 @@ class SimulatorProcess:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def python_path() -> str:
-    """So that the child finds this very package, wherever it was started from."""
-    own = str(Path(__file__).resolve().parents[2])
-    before = os.environ.get("PYTHONPATH", "")
-    return f"{own}{os.pathsep}{before}" if before else own

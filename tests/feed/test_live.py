@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from pleg_tui.model import ContainerState, Source
 from pleg_tui.sim.faults import Failure
 from pleg_tui.sim.options import Options
 from pleg_tui.sim.server import Simulator
+from tests.following import following, states, truth, until
 
 FLAVOURS = {
     "containerd-2": Source.CONTAINERD,
@@ -32,41 +32,6 @@ FLAVOURS = {
     "crio-events-off": Source.RELIST,
     "cri-dockerd": Source.RELIST,
 }
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for what must come; the bound is for a failing test only."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        await asyncio.sleep(0.02)
-
-
-@asynccontextmanager
-async def following(settings: Settings) -> AsyncIterator[LiveFeed]:
-    feed = LiveFeed(settings)
-    await feed.start()
-    try:
-        yield feed
-    finally:
-        await feed.stop()
-
-
-def states(feed: LiveFeed) -> dict[str, int]:
-    """Every id that exists, with its state."""
-    known: dict[str, int] = {}
-    for pod in feed.pods.values():
-        known.update({sandbox.id: int(sandbox.state) for sandbox in pod.sandboxes})
-        known.update({container.id: int(container.state) for container in pod.containers})
-    return known
-
-
-async def truth(simulator: Simulator) -> dict[str, int]:
-    """The same by a fresh listing of another client."""
-    settings = Settings(simulator.endpoint, source=SourceChoice.NONE, details=False)
-    async with following(settings) as fresh:
-        await until(lambda: fresh.health.phase is Phase.LIVE)
-        return states(fresh)
 
 
 @pytest.mark.parametrize(("flavour", "source"), FLAVOURS.items())
@@ -81,7 +46,7 @@ async def test_after_much_change_the_state_is_that_of_a_fresh_listing(
             for _ in range(10):
                 await simulator.step(12)
                 await asyncio.sleep(0.02)
-            after = await truth(simulator)
+            after = await truth(simulator.endpoint)
             await until(lambda: states(feed) == after)
             assert feed.health.missed == 0
             assert feed.health.runtime is not None
@@ -95,7 +60,7 @@ async def test_a_listing_in_pieces_loses_nothing_of_what_happens_meanwhile(
     monkeypatch.setattr("pleg_tui.feed.live.MOMENT_S", 0.0)
     monkeypatch.setattr("pleg_tui.pleg.pieces.PIECE", 7)
     async with Simulator(Options(pods=60, churn=4, manual=True)) as simulator:
-        whole = await truth(simulator)
+        whole = await truth(simulator.endpoint)
         async with following(Settings(simulator.endpoint)) as feed:
             turns = 0
             told: set[str] = set()
@@ -113,7 +78,7 @@ async def test_a_listing_in_pieces_loses_nothing_of_what_happens_meanwhile(
                 request = frames.encode_json(frames.Kind.REQUEST, {"op": "listing"})
                 assert feed._process is not None
                 assert feed._process.request(request)
-            after = await truth(simulator)
+            after = await truth(simulator.endpoint)
             await until(lambda: states(feed) == after)
             assert feed.health.missed == 0
             assert feed.health.lost == 0
@@ -217,7 +182,7 @@ async def test_a_runtime_that_restarts_is_found_again_with_the_state_right() -> 
             await simulator.restart()
             await simulator.step(10)
             await until(lambda: "lost" in lost and feed.health.phase is Phase.LIVE)
-            after = await truth(simulator)
+            after = await truth(simulator.endpoint)
             await until(lambda: states(feed) == after)
             await until(lambda: "resynced" in lost)
 
@@ -239,7 +204,7 @@ async def test_a_reader_that_slept_is_right_again_and_knows_what_it_lost(
                 await simulator.step(50)
                 await asyncio.sleep(0.05)
             loop.add_reader(process.frames_fd, feed._readable)
-            after = await truth(simulator)
+            after = await truth(simulator.endpoint)
             await until(lambda: states(feed) == after, 20)
             await until(lambda: feed.health.lost > 0)
             assert feed.health.lost > 0
@@ -315,7 +280,7 @@ async def test_a_stopped_collector_is_ended_and_cri_events_stay_closed() -> None
             assert "stay closed" in feed.health.warning
             assert not _alive(first)
             await simulator.step(10)
-            after = await truth(simulator)
+            after = await truth(simulator.endpoint)
             await until(lambda: states(feed) == after)
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from pleg_tui.sim.child import SimulatorProcessError
 from pleg_tui.sim.options import Options
-from pleg_tui.sim.process import SimulatorProcess, SimulatorProcessError
+from pleg_tui.sim.process import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "pleg_tui.sim"]
 
