@@ -51,6 +51,11 @@ class Sandbox(Struct, frozen=True, gc=False):
     annotations: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     runtime_handler: str = ""
 
+    @property
+    def reached_at(self) -> int:
+        """When it reached the state it is in, ns; 0 when that is not known."""
+        return self.created_at if self.state is SandboxState.READY else 0
+
 
 class Container(Struct, frozen=True, gc=False):
     """One attempt at a container (CRI Container and ContainerStatus); its id never restarts."""
@@ -79,6 +84,19 @@ class Container(Struct, frozen=True, gc=False):
     log_path: str = ""
     memory_limit: int = 0
     """Bytes; 0 where there is no limit or the runtime has not said."""
+
+    @property
+    def reached_at(self) -> int:
+        """When it reached the state it is in, ns; 0 when that is not known."""
+        match self.state:
+            case ContainerState.CREATED:
+                return self.created_at
+            case ContainerState.RUNNING:
+                return self.started_at
+            case ContainerState.EXITED:
+                return self.finished_at
+            case _:
+                return 0
 
 
 class Pod(Struct, frozen=True, gc=False):

@@ -32,6 +32,8 @@ MOST_GONE = 2000
 MOST_ENDED = 100
 """Removed attempts remembered in one pod; those that exist are bounded by the runtime."""
 MOST_GAPS = 100
+_MOST_QUIET = 50
+"""Containers of a pod that is taken as quiet: each costs a look at all of them."""
 _MOST_STRAYS = 1000
 """Ids of which nobody has said yet to which pod they belong."""
 
@@ -60,6 +62,18 @@ class _Past(Struct, eq=False, gc=False):
     drawn: tuple[int, tuple[Track, ...]] = (-1, ())
 
 
+class _Quiet(Struct, eq=False, gc=False):
+    """A pod to which nothing has happened since it was met: its lives follow from what it is.
+
+    Of a node's pods most are so, and nobody looks at their time.
+    """
+
+    pod: Pod
+    met: int
+    """When it was first seen."""
+    version: int
+
+
 class History:
     """What happened in every pod that exists, and in those that were there a while ago."""
 
@@ -67,6 +81,7 @@ class History:
         self._most_ended = most_ended
         self._most_gone = most_gone
         self._pods: dict[str, _Past] = {}
+        self._quiet: dict[str, _Quiet] = {}
         self._lives: dict[str, Life] = {}
         self._strays: dict[str, Life] = {}  # in the order in which they came
         self._gone: dict[str, int] = {}  # in the order in which they went
@@ -99,7 +114,7 @@ class History:
             now: wall time, ns.
         """
         for transition in transitions:
-            self._transition(transition, now)
+            self._transition(transition, pods, now)
         for event in events:
             self._event(event, now)
         for key in changed:
@@ -107,8 +122,8 @@ class History:
             if pod is not None:
                 self._pod(pod, now)
         for key in removed:
-            past = self._pods.get(key)
-            if past is not None and key not in pods:
+            past = None if key in pods else self._past(key)
+            if past is not None:
                 for life in list(past.alive.values()):
                     self._bury(past, life, 0, now)
                 self._leave(key, now)
@@ -137,17 +152,71 @@ class History:
 
     def version(self, key: str) -> int:
         """Grows with every change of a pod's history; 0 for a pod that is not remembered."""
-        past = self._pods.get(key)
-        return 0 if past is None else past.version
+        known = self._pods.get(key) or self._quiet.get(key)
+        return 0 if known is None else known.version
 
     def spans(self, key: str) -> tuple[Track, ...]:
         """A pod's tracks: its containers by name, then its sandbox; empty when not remembered."""
-        past = self._pods.get(key)
+        past = self._past(key)
         if past is None:
             return ()
         if past.drawn[0] != past.version:
             past.drawn = (past.version, tracks((*past.ended, *past.alive.values())))
         return past.drawn[1]
+
+    # -- pods to which nothing happened
+
+    def _rest(self, pod: Pod, now: int) -> bool:
+        """Take a pod as one to which nothing has happened yet; False where something has.
+
+        Whose key is not its UID may yet turn out to be another pod.
+        """
+        if pod.uid in self._pods or len(pod.containers) > _MOST_QUIET:
+            return False
+        if pod.sandbox is None or pod.sandbox.uid != pod.uid:
+            return False
+        quiet = self._quiet.get(pod.uid)
+        if quiet is None:
+            if any(part.id in self._lives or part.id in self._strays for part in _parts(pod)):
+                return False
+            self._version += 1
+            self._quiet[pod.uid] = _Quiet(pod, now, self._version)
+            return True
+        if [(part.id, part.state) for part in _parts(pod)] != [
+            (part.id, part.state) for part in _parts(quiet.pod)
+        ]:
+            return False
+        self._version += 1
+        quiet.pod, quiet.version = pod, self._version
+        return True
+
+    def _follows(self, transition: Transition, pods: Mapping[str, Pod], now: int) -> bool:
+        """A transition is but how a quiet pod became known."""
+        key = transition.pod_uid
+        if transition.old or key in self._pods:
+            return False
+        quiet = self._quiet.get(key)
+        pod = pods.get(key) if quiet is None else quiet.pod
+        if pod is None:
+            return False
+        part = next((part for part in _parts(pod) if part.id == transition.id), None)
+        if part is None or part.state != transition.new:
+            return False
+        told = transition.at in (0, part.reached_at)
+        return told and (quiet is not None or self._rest(pod, now))
+
+    def _past(self, key: str) -> _Past | None:
+        """What is remembered of a pod, which is quiet no more; None where nothing is."""
+        quiet = self._quiet.pop(key, None)
+        if quiet is None:
+            return self._pods.get(key)
+        past = self._pods[key] = _Past({}, [], quiet.version)
+        for part in _parts(quiet.pod):
+            life = past.alive[part.id] = self._lives[part.id] = Life(
+                part.id, isinstance(part, Sandbox), key
+            )
+            life.learn(part, quiet.met)
+        return past
 
     # -- taking in
 
@@ -159,7 +228,7 @@ class History:
 
     def _settle(self, life: Life, key: str) -> _Past:
         """Put a life where it belongs."""
-        past = self._pods.get(key)
+        past = self._past(key)
         if past is None:
             past = self._pods[key] = _Past({}, [])
             self._fresh.add(key)
@@ -179,7 +248,10 @@ class History:
         self._version += 1
         past.version = self._version
 
-    def _transition(self, transition: Transition, now: int) -> None:
+    def _transition(self, transition: Transition, pods: Mapping[str, Pod], now: int) -> None:
+        if self._follows(transition, pods, now):
+            return
+        self._past(transition.pod_uid)
         life = self._life(transition.id, transition.is_sandbox)
         past = self._settle(life, transition.pod_uid) if transition.pod_uid else None
         state = (
@@ -193,6 +265,7 @@ class History:
         key = event.pod_uid
         if not key:
             return
+        self._past(key)
         life = self._life(event.container_id, event.type in _SANDBOX_EVENTS)
         past = self._pods.get(life.pod) or self._settle(life, key)
         if event.container and not life.name:
@@ -217,8 +290,11 @@ class History:
             self._touch(past)
 
     def _pod(self, pod: Pod, now: int) -> None:
-        parts: list[Sandbox | Container] = [*pod.sandboxes, *pod.containers]
         self._gone.pop(pod.uid, None)
+        if self._rest(pod, now):
+            return
+        self._past(pod.uid)
+        parts = _parts(pod)
         for part in parts:
             life = self._life(part.id, isinstance(part, Sandbox))
             past = self._settle(life, pod.uid)
@@ -258,3 +334,7 @@ class History:
                 self._lives.pop(life.id, None)
         while len(self._strays) > _MOST_STRAYS:
             del self._strays[next(iter(self._strays))]
+
+
+def _parts(pod: Pod) -> tuple[Sandbox | Container, ...]:
+    return (*pod.sandboxes, *pod.containers)

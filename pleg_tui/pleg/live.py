@@ -312,17 +312,15 @@ class LiveState:
             assert record.sandbox is not None  # noqa: S101
             old = record.sandbox
             new = record.sandbox = merge.sandbox(old, item, fill=fill)
-            at = new.created_at if new.state == SandboxState.READY else 0
         else:
             assert record.container is not None  # noqa: S101
             old = record.container
             new = record.container = merge.container(old, item, fill=fill)
-            at = _time_of(new)
         if new.state == steps.REMOVED[is_sandbox]:
             self._bury(record, 0, mono, wall)
         elif new is not old or not record.key:
             self._place(record)
-            self._climb(record, new.state, at, 0 if baseline and first_word else wall)
+            self._climb(record, new.state, new.reached_at, 0 if baseline and first_word else wall)
         return record
 
     def _place(self, record: Record) -> None:
@@ -401,16 +399,3 @@ class LiveState:
         if not pod and record.key:
             namespace, pod = self._groups.names(record.key)
         return Names(record.key, namespace, pod, name)
-
-
-def _time_of(container: Container) -> int:
-    """When a container reached the state it is in, ns; 0 when that is not known."""
-    match container.state:
-        case ContainerState.CREATED:
-            return container.created_at
-        case ContainerState.RUNNING:
-            return container.started_at
-        case ContainerState.EXITED:
-            return container.finished_at
-        case _:
-            return 0

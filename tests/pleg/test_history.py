@@ -154,6 +154,17 @@ def test_what_is_gone_is_kept_for_a_quarter_of_an_hour() -> None:
     assert history.version("web") == 0
 
 
+def test_a_time_that_only_an_event_told_stays_known_of_a_pod_nobody_looked_at() -> None:
+    history = History()
+    sandbox = Sandbox("s0", "web", "default", "web", 0, SandboxState.READY, T0)
+    one = pod(app(state=RUNNING, pod_uid="web"), sandboxes=(sandbox,))
+    history.apply(
+        {"web": one}, changed=["web"], transitions=[step("c0", 0, 2, T0 + S)], now=T0 + 9 * S
+    )
+    history.apply({"web": one}, changed=["web"], now=T0 + 20 * S)
+    assert brief(history.spans("web")[0]) == [(RUNNING, 1, None)]
+
+
 def test_a_pod_that_comes_back_is_not_forgotten() -> None:
     history = History()
     one = pod(app(state=RUNNING, created_at=T0, started_at=T0))
@@ -279,6 +290,35 @@ def test_whatever_a_runtime_says_spans_follow_each_other(
             for track in tracks:
                 assert in_order(track.spans)
         assert len(history._gone) <= 1
+
+
+@given(st.lists(TAKES, max_size=8))
+def test_it_is_all_the_same_whether_anybody_looked_meanwhile(takes: list[tuple[Any, ...]]) -> None:
+    looked_at, left_alone = History(), History()
+    pods: dict[str, Pod] = {}
+    for containers, _, key, transitions, events, now, gone in takes:
+        before = set(pods)
+        if gone:
+            pods.pop(key, None)
+        elif key:  # an id is of one pod only, and of one kind
+            own = [replace(one, id=f"{key} {one.id}", pod_uid=key) for one in containers]
+            sandbox = Sandbox(f"{key} True", key, "default", key, 0, SandboxState.READY, T0)
+            pods[key] = pod(*own, sandboxes=(sandbox,), uid=key)
+        for history in (looked_at, left_alone):
+            history.apply(
+                pods,
+                changed=[key],
+                removed=before - set(pods),
+                transitions=[
+                    replace(t, id=f"{t.pod_uid} {t.is_sandbox or t.id}") for t in transitions
+                ],
+                events=[replace(e, container_id=f"{e.pod_uid} {e.container_id}") for e in events],
+                now=now,
+            )
+        for uid in pods:
+            looked_at.spans(uid)
+    for uid in ("web", "db"):
+        assert left_alone.spans(uid) == looked_at.spans(uid)
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)), min_size=1, max_size=12))
