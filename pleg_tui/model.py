@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-NO_LABELS: Mapping[str, str] = {}
+from pleg_tui.labels import NO_LABELS
 
 
 class ContainerState(IntEnum):
@@ -47,8 +47,8 @@ class Sandbox(Struct, frozen=True, gc=False):
     state: SandboxState = SandboxState.UNKNOWN
     created_at: int = 0
     ips: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
-    annotations: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    labels: Mapping[str, str] = NO_LABELS
+    annotations: Mapping[str, str] = NO_LABELS
     runtime_handler: str = ""
 
     @property
@@ -79,8 +79,8 @@ class Container(Struct, frozen=True, gc=False):
     pod_uid: str = ""
     pod_name: str = ""
     pod_namespace: str = ""
-    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
-    annotations: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
+    labels: Mapping[str, str] = NO_LABELS
+    annotations: Mapping[str, str] = NO_LABELS
     log_path: str = ""
     memory_limit: int = 0
     """Bytes; 0 where there is no limit or the runtime has not said."""

@@ -13,7 +13,8 @@ from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import MAX_REASON, clean, clean_name, clean_value
 from pleg_tui.cri.wire import WireError, parse, repeated
-from pleg_tui.model import NO_LABELS, Container, ContainerState, Sandbox, SandboxState
+from pleg_tui.labels import NO_LABELS, Labels
+from pleg_tui.model import Container, ContainerState, Sandbox, SandboxState
 
 POD_NAME = "io.kubernetes.pod.name"
 POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -64,7 +65,7 @@ def _labels(pairs: Mapping[str, str]) -> Mapping[str, str]:
     if not pairs:
         return NO_LABELS
     # Not items(): a protobuf map has it from Python's abstract mapping, which is slow.
-    return {clean_name(key): clean_value(pairs[key]) for key in pairs}
+    return Labels.of({clean_name(key): clean_value(pairs[key]) for key in pairs})
 
 
 def _name_in(labels: Mapping[str, str], key: str) -> str:

@@ -4,37 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from pleg_tui.model import Container, Pod, Sandbox
 
 
 class Group(Struct, eq=False, gc=False):
-    """The existing parts of one pod."""
+    """The existing parts of one pod: by their ids while they change, else as the pod holds them."""
 
     key: str
-    sandboxes: dict[str, Sandbox] = field(default_factory=dict)
-    containers: dict[str, Container] = field(default_factory=dict)
     changed_at: int = 0
     pod: Pod | None = None
     """What the parts make up; None until somebody looks again."""
+    _parts: dict[str, Sandbox | Container] | None = None
+
+    @property
+    def parts(self) -> dict[str, Sandbox | Container]:
+        """By their ids, to be changed: the pod must then be built again."""
+        if self._parts is None:
+            pod, self.pod = self.pod, None
+            self._parts = {}
+            if pod is not None:
+                self._parts.update((sandbox.id, sandbox) for sandbox in pod.sandboxes)
+                self._parts.update((container.id, container) for container in pod.containers)
+        return self._parts
 
     def build(self, version: int) -> Pod:
         """The pod as `pleg_tui.model.Pod` describes it, the same for the same parts."""
+        parts = self.parts.values()
         sandboxes = tuple(
             sorted(
-                self.sandboxes.values(), key=lambda s: (s.attempt, s.created_at, s.id), reverse=True
+                (part for part in parts if isinstance(part, Sandbox)),
+                key=lambda s: (s.attempt, s.created_at, s.id),
+                reverse=True,
             )
         )
         newest_first = sorted(
-            self.containers.values(), key=lambda c: (c.attempt, c.created_at, c.id), reverse=True
+            (part for part in parts if isinstance(part, Container)),
+            key=lambda c: (c.attempt, c.created_at, c.id),
+            reverse=True,
         )
         containers = tuple(sorted(newest_first, key=lambda c: c.name))
         namespace, name = next(
             ((s.namespace, s.name) for s in sandboxes if s.name),
             next(((c.pod_namespace, c.pod_name) for c in containers if c.pod_name), ("", "")),
         )
-        return Pod(
+        self._parts = None
+        self.pod = Pod(
             uid=self.key,
             namespace=namespace,
             name=name,
@@ -44,6 +60,7 @@ class Group(Struct, eq=False, gc=False):
             version=version,
             changed_at=self.changed_at,
         )
+        return self.pod
 
 
 class Groups(Mapping[str, Pod]):
@@ -58,7 +75,7 @@ class Groups(Mapping[str, Pod]):
         group = self._groups[key]
         if group.pod is None:
             self._version += 1
-            group.pod = group.build(self._version)
+            return group.build(self._version)
         return group.pod
 
     def __iter__(self) -> Iterator[str]:
@@ -75,11 +92,7 @@ class Groups(Mapping[str, Pod]):
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(key)
-        if isinstance(part, Container):
-            group.containers[part.id] = part
-        else:
-            group.sandboxes[part.id] = part
-        group.pod = None
+        group.parts[part.id] = part
         self._dirty.add(key)
 
     def drop(self, key: str, part_id: str) -> None:
@@ -87,11 +100,9 @@ class Groups(Mapping[str, Pod]):
         group = self._groups.get(key)
         if group is None:
             return
-        group.sandboxes.pop(part_id, None)
-        group.containers.pop(part_id, None)
-        group.pod = None
+        group.parts.pop(part_id, None)
         self._dirty.add(key)
-        if not group.sandboxes and not group.containers:
+        if not group.parts:
             del self._groups[key]
 
     def stamp(self, key: str, wall: int) -> None:
