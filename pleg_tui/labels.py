@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from msgspec import Struct, StructMeta
-
-_MOST_SHAPES = 1024
-
-
-@lru_cache(_MOST_SHAPES)
-def _shape(keys: tuple[str, ...]) -> tuple[str, ...]:
-    """One tuple of all that are equal."""
-    return keys
 
 
 class _Meta(StructMeta, ABCMeta):
@@ -24,18 +15,13 @@ class _Meta(StructMeta, ABCMeta):
 class Labels(Struct, Mapping[str, str], frozen=True, eq=False, gc=False, metaclass=_Meta):
     """A map of strings, in the order of its keys.
 
-    The keys, which many maps have in common, are kept once for all of them: with the usual five,
-    this takes half of what a dict does. Found are they one after another; there are few.
+    Many maps have the same keys, and may share one tuple of them: with the usual five, a map then
+    takes half of what a dict does. A key is looked for from the first to the last; there are few.
     """
 
     _keys: tuple[str, ...]
+    """Sorted."""
     _values: tuple[str, ...]
-
-    @classmethod
-    def of(cls, pairs: Mapping[str, str]) -> Labels:
-        """The same, kept small."""
-        keys = _shape(tuple(sorted(pairs)))
-        return cls(keys, tuple([pairs[key] for key in keys]))
 
     def __getitem__(self, key: str) -> str:
         if key in self._keys:

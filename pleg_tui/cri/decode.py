@@ -23,9 +23,11 @@ RESTART_COUNT = "io.kubernetes.container.restartCount"
 
 _REMEMBERED = 1024
 """Statuses in events whose decoding is remembered: an event brings its whole pod, of which one part
-is another than in the event before."""
+is another than in the event before. And so many sets of keys."""
 _REMEMBERED_BYTES = 4096
 """Larger ones are not remembered; most are some hundred bytes."""
+_REMEMBERED_KEYS = 1024
+"""Characters of a map's keys: with the usual five, a few hundred."""
 
 _CONTAINER_STATES: dict[int, ContainerState] = {
     cri.CONTAINER_CREATED: ContainerState.CREATED,
@@ -65,7 +67,29 @@ def _labels(pairs: Mapping[str, str]) -> Mapping[str, str]:
     if not pairs:
         return NO_LABELS
     # Not items(): a protobuf map has it from Python's abstract mapping, which is slow.
-    return Labels.of({clean_name(key): clean_value(pairs[key]) for key in pairs})
+    said = tuple(pairs)
+    shape = _remembered_shape if sum(map(len, said)) <= _REMEMBERED_KEYS else _shape
+    keys, said = shape(said)
+    return Labels(keys, tuple([clean_value(pairs[key]) for key in said]))
+
+
+def _shape(said: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A map's keys, cleaned and sorted, and the same in that order as they were said."""
+    as_said = {clean_name(key): key for key in said}
+    keys = tuple(sorted(as_said))
+    return keys, tuple([as_said[key] for key in keys])
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_shape(said: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    keys, said = _shape(said)
+    return _one_of(keys), said
+
+
+@lru_cache(_REMEMBERED)
+def _one_of(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The same object for all that are equal: keys may be said in any order."""
+    return keys
 
 
 def _name_in(labels: Mapping[str, str], key: str) -> str:

@@ -40,6 +40,8 @@ class LookUps:
     def answered(self, object_id: str) -> None:
         """The look-up came back, one way or the other: it may be asked for again."""
         self._asked.discard(object_id)
+        if not self._asked:
+            self._asked = set()  # one that was large stays so
 
     def postpone(self) -> None:
         """Forget what was worth one; the next listing finds it again."""
