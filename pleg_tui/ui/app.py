@@ -155,6 +155,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         self.type_ahead = TypeAhead(self, self._typed)
         self._changes = 0
         self._seconds = 0
+        self._second_due = False
         self._second_at: float | None = None
         self._changes_then = 0
         self._away: tuple[float, int] | None = None
@@ -241,10 +242,20 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         page = self.screen
         if page is not self.live and isinstance(page, PlegScreen):
             page.apply(delta)
+        if self._second_due:
+            self._second()
 
     def beat(self) -> None:
-        """Once a second: ages, the retry's countdown, this program's own cost."""
+        """Once a second; with what waits to be drawn, as one picture is cheaper than two."""
         self._see_the_terminal()
+        if self._pump is not None and self._pump.waits:
+            self._second_due = True
+        else:
+            self._second()
+
+    def _second(self) -> None:
+        """Ages, the retry's countdown, this program's own cost."""
+        self._second_due = False
         now = self.monotonic()
         if self._away is not None:
             seconds, before = self._away
@@ -260,8 +271,6 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         if self._seconds % _USAGE_EVERY == 0:
             usage = self._measure(self.health.collector_pid, now)
         self._seconds += 1
-        if self._pump is not None:
-            self._pump.hurry()
         page = self.screen
         if isinstance(page, PlegScreen):
             page.second(usage)

@@ -352,6 +352,16 @@ async def test_an_exit_is_a_died_event_with_its_signal(opened: Opener) -> None:
         assert "exit 139 SIGSEGV" in stage.line("└ app")
 
 
+async def test_a_second_that_passes_while_a_change_waits_is_drawn_with_it(opened: Opener) -> None:
+    async with opened(pod("aaa", age=57)) as stage:
+        stage.feed.put(pod("bbb"))
+        await stage.settle()
+        stage.feed.put(pod("ccc"))  # comes too soon after the last, and waits
+        await stage.wait(1)
+        assert "/ccc" in stage.text()
+        assert " 58s " in stage.line("/aaa")
+
+
 async def test_ages_grow(opened: Opener) -> None:
     async with opened(pod("web", age=57)) as stage:
         assert " 57s " in stage.line("/web")

@@ -14,7 +14,7 @@ from pleg_tui.ui import options
 from pleg_tui.ui.ascii import ascii_text
 from pleg_tui.ui.clipboard import TooLongError, copy_sequence
 from pleg_tui.ui.options import THEMES, UiOptions, prepare_environment
-from pleg_tui.ui.pump import Pump
+from pleg_tui.ui.pump import AHEAD_S, Pump
 from pleg_tui.ui.themes import load_themes, style_files, styles_dir
 from pleg_tui.ui.usage import UsageMeter, process_usage
 
@@ -36,6 +36,9 @@ class FakeLoop:
         self.calls.append((self.now + wait, call))
         return self
 
+    def call_at(self, when: float, call: object) -> object:
+        return self.call_later(when - self.now, call)
+
     def cancel(self) -> None:
         self.calls.clear()
 
@@ -53,17 +56,52 @@ def test_the_first_change_is_drawn_at_once_and_a_storm_only_so_often() -> None:
     pump.dirty()
     loop.run_to(100.0)
     assert drawn == [100.0]
-    for step in range(1, 100):
+    for step in range(1, 1001):
         loop.run_to(100 + step / 100)
         pump.dirty()
-    assert drawn == [100.0, 100.25, 100.5, 100.75]
-    loop.run_to(105)
-    assert len(drawn) == 5
-    loop.run_to(110)
+    assert len(drawn) == 41
+    loop.run_to(111)
+    assert len(drawn) == 42
+    loop.run_to(120)
     pump.dirty()
-    loop.run_to(110)
-    assert drawn[-1] == 110.0
-    assert len(drawn) == 6
+    loop.run_to(120)
+    assert drawn[-1] == 120.0
+    assert len(drawn) == 43
+
+
+@pytest.mark.parametrize("fps", [2, 4])
+@pytest.mark.parametrize("apart", [0.01, 0.07, 0.1, 0.13, 0.24, 0.26, 0.6])
+def test_a_change_is_drawn_within_a_tick_of_its_coming(fps: int, apart: float) -> None:
+    loop = FakeLoop()
+    waiting: list[float] = []
+    waited: list[float] = []
+
+    def draw() -> None:
+        waited.extend(loop.now - at for at in waiting)
+        waiting.clear()
+
+    pump = Pump(fps, draw, loop)  # type: ignore[arg-type]
+    for step in range(200):
+        loop.run_to(100 + step * apart)
+        waiting.append(loop.now)
+        pump.dirty()
+    loop.run_to(loop.now + 1)
+    assert len(waited) == 200
+    assert max(waited) <= 1 / fps + 1e-6
+    if apart == 0.1:  # with time left to draw in
+        assert max(waited) <= 1 / fps - AHEAD_S + 1e-6
+
+
+def test_a_listing_that_is_drawn_in_many_pieces_does_not_hold_up_what_follows() -> None:
+    loop = FakeLoop()
+    drawn: list[float] = []
+    pump = Pump(4, lambda: drawn.append(loop.now), loop)  # type: ignore[arg-type]
+    for step in range(50):
+        pump.again()
+        loop.run_to(100 + step / 100)
+    pump.dirty()
+    loop.run_to(102)
+    assert drawn[-1] <= 100.49 + 0.25
 
 
 @pytest.mark.parametrize(
