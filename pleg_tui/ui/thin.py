@@ -8,9 +8,10 @@ drawn is compared with them, and rows that only moved are moved by the terminal 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import compress, count, groupby
-from operator import is_not, itemgetter
+from operator import eq, is_not, itemgetter
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -19,19 +20,23 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-from pleg_tui.ui.pen import Pen, marks_blanks
+from pleg_tui.ui.pen import ERASE, Look, Looks, Stroke, draw
 
 Cell = tuple[str, int]
-"""What stands there, and the number of its style. There is one of each, so that cells are the same
+"""What stands there, and the number of its look. There is one of each, so that cells are the same
 or not, which is told at once."""
 Row = list[Cell]
 Piece = tuple[int, int, Iterable[Segment]]
 """(row, first cell, what stands there)."""
 
-_GAP = 8
-"""So many equal cells between two runs are sent rather than skipped: going on costs as much."""
+_GAP = 4
+"""So many equal cells of one look are sent rather than skipped: going on costs as much."""
+_ERASED = 8
+"""A row is erased first where that leaves so many cells more as they are to be."""
 _MOST_STYLES = 4096
 """A log may have as many colours as it likes; then all is forgotten, and sent once more."""
+_MOST_SPELT = 1024
+"""Texts whose cells are kept; then they are all made anew."""
 _LEAST_MOVED = 3
 """Fewer rows that moved are drawn again."""
 _NARROW = frozenset(map(chr, (*range(0x20, 0x7F), *range(0xA1, 0x300), *range(0x2500, 0x2600))))
@@ -40,15 +45,17 @@ _SAFE = _NARROW | frozenset("…↓↑↻↺✖╱")
 _UNKNOWN: Cell = ("\0", -1)
 _SURE = _SAFE | {"\0"}
 _text_of = itemgetter(0)
-_style_of = itemgetter(1)
+_look_of = itemgetter(1)
 
 
 class Cells(dict[str, Cell]):
-    """The cells of one style, by what stands there."""
+    """The cells of one look, by what stands there."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self._number = number
+        self.spelt: dict[str, Row] = {}
+        """The cells of whole texts."""
 
     def __missing__(self, text: str) -> Cell:
         """One that is asked for the first time."""
@@ -57,16 +64,25 @@ class Cells(dict[str, Cell]):
 
 
 class Front:
-    """What the terminal shows, row by row."""
+    """What the terminal shows, row by row.
 
-    def __init__(self) -> None:
+    Args:
+        erases: the terminal erases with the pen's ground.
+    """
+
+    def __init__(self, erases: bool = False) -> None:
+        self._erases = erases
         self._rows: dict[int, Row] = {}
         self._size: tuple[int, int] = (0, 0)
         self._odd: set[int] = set()
         """Rows that hold, or held, what is not surely one cell wide."""
-        self._pen: Pen | None = None
-        self._styles: list[Style | None] = []
         self._made: dict[Style | None, Cells] = {}
+        self._of_look: dict[Look, Cells] = {}
+        self._looks: list[Look] = []
+        self._blanks: list[Cell] = []
+        """The space of each look, by its number; of one ground there is only one."""
+        self._spelt = 0
+        """Texts whose cells are kept."""
 
     def clear(self) -> None:
         """Whatever it shows now, it is not known."""
@@ -88,27 +104,60 @@ class Front:
 
     def send(self, pieces: Iterable[Piece], console: Console) -> str:
         """What must be written so that the terminal shows these pieces, too."""
-        if len(self._styles) > _MOST_STYLES:
+        if len(self._made) > _MOST_STYLES:
             self.clear()
-            self._styles.clear()
             self._made.clear()
-        wanted = self._wanted(pieces)
-        out: list[str] = []
+            self._of_look.clear()
+            self._looks.clear()
+            self._blanks.clear()
+        wanted = self._wanted(pieces, Looks(console.color_system))
+        moved: list[str] = []
         for rows in _neighbours(sorted(wanted)):
-            out += self._move(rows, wanted)
-        pen = self._pen or Pen(console.color_system)
-        self._pen = pen
-        unknown = [_UNKNOWN] * self._size[0]
+            moved += self._move(rows, wanted)
+        first: list[Stroke] = []
+        strokes: list[Stroke] = []
+        last: list[Stroke] = []
+        width = self._size[0]
+        unknown = [_UNKNOWN] * width
         for y, row in wanted.items():
-            for start, end in _runs(self._rows.get(y, unknown), row, y in self._odd):
-                out.append(f"\x1b[{y + 1};{start + 1}H")
-                for number, group in groupby(row[start:end], key=_style_of):
-                    out.append(pen.write(_text(group), self._styles[number]))
+            known = self._rows.get(y, unknown)
+            if known == row:
+                continue
             self._rows[y] = row
-        out.append(pen.put_down())
-        return "".join(out)
+            ground = self._ground(known, row)
+            if ground is not None:
+                first.append(Stroke(self._looks[ground[1]], y, 0, 0, ERASE))
+                known = [ground] * width
+            sure = min(_sure(known), _sure(row)) if y in self._odd else width
+            for start, end, number in _runs(known, row, sure, self._blanks):
+                text = _text(row[start:end])
+                strokes.append(Stroke(self._looks[number], y, start, end - start, text))
+            if known[sure:] != row[sure:]:
+                last += self._tail(y, sure, row)
+        return "".join(moved) + draw(first, strokes, last, width)
 
-    def _wanted(self, pieces: Iterable[Piece]) -> dict[int, Row]:
+    def _ground(self, known: Row, row: Row) -> Cell | None:
+        """The space that the row is to be erased to first, where that pays."""
+        same = len(row) - sum(map(is_not, known, row))
+        if 2 * same > len(row):
+            return None
+        for ground, times in Counter(row).most_common():
+            if ground is _UNKNOWN or times <= same + _ERASED:
+                return None
+            if ground[0] == " " and ground is self._blanks[ground[1]]:
+                look = self._looks[ground[1]]
+                erased = not look.attributes and (self._erases or not look.background)
+                return ground if erased and _UNKNOWN not in row else None
+        return None
+
+    def _tail(self, y: int, start: int, row: Row) -> Iterator[Stroke]:
+        """The rest of a row, in the order in which it stands there."""
+        for number, group in groupby(row[start:], key=_look_of):
+            cells = list(group)
+            yield Stroke(self._looks[number], y, start, len(cells), _text(cells))
+            start += len(cells)
+
+    def _wanted(self, pieces: Iterable[Piece], looks: Looks) -> dict[int, Row]:
         """The rows that the pieces touch, as they are to be."""
         wanted: dict[int, Row] = {}
         width = self._size[0]
@@ -117,41 +166,56 @@ class Front:
             if row is None:
                 known = self._rows.get(y)
                 row = wanted[y] = list(known) if known else [_UNKNOWN] * width
-            cells = self._cells(y, segments)
+            cells = self._cells(y, segments, looks)
             row[x : x + len(cells)] = cells
             del row[width:]
         return wanted
 
-    def _cells(self, y: int, segments: Iterable[Segment]) -> Row:
+    def _cells(self, y: int, segments: Iterable[Segment], looks: Looks) -> Row:
         """One entry a cell of row y; the second cell of a wide character is an empty text."""
         cells: Row = []
         for text, style, _ in segments:
-            made = self._cells_of(style)
-            if (text.isascii() and text.isprintable()) or _SAFE.issuperset(text):
-                cells += map(made.__getitem__, text)
-                continue
-            self._odd.add(y)
-            pending = ""
-            for character in text:
-                if pending and not cell_len(character):
-                    pending += character  # combines with what stands before it
-                    continue
-                cells += _spread(pending, made)
-                pending = character
-            cells += _spread(pending, made)
+            made = self._made.get(style)
+            if made is None:
+                made = self._made[style] = self._cells_of(looks.of(style))
+            spelt = made.spelt.get(text)
+            if spelt is None:
+                spelt = self._spell(y, text, made)
+            cells += spelt
         return cells
 
-    def _cells_of(self, style: Style | None) -> Cells:
-        """The cells of a style; spaces of the same ground are the same, whatever their style."""
-        made = self._made.get(style)
-        if made is not None:
-            return made
-        made = self._made[style] = Cells(len(self._styles))
-        self._styles.append(style)
-        if style is not None and not marks_blanks(style):
-            ground = Style(bgcolor=style.bgcolor)
-            if ground != style:
-                made[" "] = self._cells_of(ground)[" "]
+    def _spell(self, y: int, text: str, made: Cells) -> Row:
+        """The cells of a text; what is in one cell each is kept, as most of it is drawn again."""
+        if (text.isascii() and text.isprintable()) or _SAFE.issuperset(text):
+            if self._spelt >= _MOST_SPELT:
+                self._spelt = 0
+                for one in self._of_look.values():
+                    one.spelt.clear()
+            self._spelt += 1
+            made.spelt[text] = spelt = list(map(made.__getitem__, text))
+            return spelt
+        self._odd.add(y)
+        cells: Row = []
+        pending = ""
+        for character in text:
+            if pending and not cell_len(character):
+                pending += character  # combines with what stands before it
+                continue
+            cells += _spread(pending, made)
+            pending = character
+        cells += _spread(pending, made)
+        return cells
+
+    def _cells_of(self, look: Look) -> Cells:
+        """The cells of a look; spaces of the same ground are the same, whatever their look."""
+        made = self._of_look.get(look)
+        if made is None:
+            number = len(self._looks)
+            made = self._of_look[look] = Cells(number)
+            self._looks.append(look)
+            self._blanks.append(made[" "])
+            if look.ground != look:
+                made[" "] = self._blanks[number] = self._cells_of(look.ground)[" "]
         return made
 
     def _move(self, rows: list[int], wanted: dict[int, Row]) -> Iterator[str]:
@@ -164,7 +228,7 @@ class Front:
             return
         unknown = [_UNKNOWN] * self._size[0]
         for top, end, step in _moves(rows, old, new):
-            yield f"\x1b[{top + 1};{end}r\x1b[{top + 1};1H"
+            yield f"\x1b[{top + 1};{end}r\x1b[{top + 1}H"
             yield f"\x1b[{step}M" if step > 0 else f"\x1b[{-step}L"
             yield "\x1b[r"
             before = {y: self._rows[y] for y in range(top, end)}
@@ -245,11 +309,24 @@ def _moves(
     )
     if len(moved) <= _LEAST_MOVED:
         return
-    top, end = moved[0] + min(step, 0), moved[-1] + 1 + max(step, 0)
+    first, last = moved[0], moved[-1]
+    # A row that moved and was changed on the way is next to those that only moved.
+    while rows[0] <= min(first, first + step) - 1 and _nearer(first - 1, step, old, new):
+        first -= 1
+    while max(last, last + step) + 1 <= rows[-1] and _nearer(last + 1, step, old, new):
+        last += 1
+    top, end = first + min(step, 0), last + 1 + max(step, 0)
     if step:
         yield top, end, step
     yield from _moves([y for y in rows if y < top], old, new)
     yield from _moves([y for y in rows if y >= end], old, new)
+
+
+def _nearer(y: int, step: int, old: dict[int, str], new: dict[int, str]) -> bool:
+    """Whether a row has more of what would be moved into it than of what stands there."""
+    stays: int = sum(map(eq, new[y], old[y]))
+    comes: int = sum(map(eq, new[y], old[y + step]))
+    return comes > stays
 
 
 def _stretches(rows: list[int]) -> Iterator[list[int]]:
@@ -263,23 +340,30 @@ def _stretches(rows: list[int]) -> Iterator[list[int]]:
     yield stretch
 
 
-def _runs(old: Row, new: Row, odd: bool) -> Iterator[tuple[int, int]]:
-    """Where the cells differ, as (first, end); from a cell of unsure width on, all or nothing."""
-    if old == new:
-        return
-    sure = min(_sure(old), _sure(new)) if odd else len(new)
-    start = end = -1
-    for index in compress(count(), map(is_not, old[:sure], new)):
-        if start >= 0 and index - end > _GAP:
-            yield start, end
-            start = index
-        elif start < 0:
-            start = index
-        end = index + 1
+def _runs(known: Row, row: Row, sure: int, blanks: list[Cell]) -> Iterator[tuple[int, int, int]]:
+    """Where the first cells differ, as (first, end, number of a look that draws them all)."""
+    start = end = pen = -1
+    bare = False
+    """Nothing but spaces so far: any other pen of their ground would do as well."""
+    for x in compress(count(), map(is_not, known[:sure], row)):
+        cell = row[x]
+        number = cell[1]
+        blank = blanks[number]
+        if start >= 0:
+            other = number if bare and blank is blanks[pen] else pen
+            if (number == other or cell is blanks[other]) and (
+                x == end or (x - end <= _GAP and _drawn_by(other, row[end:x], blanks))
+            ):
+                pen, end, bare = other, x + 1, bare and cell is blank
+                continue
+            yield start, end, pen
+        start, end, pen, bare = x, x + 1, number, cell is blank
     if start >= 0:
-        yield start, end
-    if old[sure:] != new[sure:]:
-        yield sure, len(new)
+        yield start, end, pen
+
+
+def _drawn_by(pen: int, cells: Row, blanks: list[Cell]) -> bool:
+    return all(cell[1] == pen or cell is blanks[pen] for cell in cells)
 
 
 def _sure(row: Row) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pyte
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -14,6 +15,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
+from pleg_tui.ui.pen import erases
 from pleg_tui.ui.thin import Front
 
 WIDTH, HEIGHT = 16, 2
@@ -35,8 +37,8 @@ FRAMES = st.lists(st.lists(strips(), min_size=HEIGHT, max_size=HEIGHT), min_size
 
 def look(screen: pyte.Screen) -> list[list[tuple[str, str, str, bool, bool]]]:
     rows = []
-    for y in range(HEIGHT):
-        cells = [screen.buffer[y][x] for x in range(WIDTH)]
+    for y in range(screen.lines):
+        cells = [screen.buffer[y][x] for x in range(screen.columns)]
         rows.append([
             # Of a space no more is seen than its ground.
             (c.data, "", c.bg, False, False) if c.data == " " and not c.reverse
@@ -46,8 +48,8 @@ def look(screen: pyte.Screen) -> list[list[tuple[str, str, str, bool, bool]]]:
     return rows
 
 
-def terminal() -> tuple[pyte.Screen, pyte.Stream]:
-    screen = pyte.Screen(WIDTH, HEIGHT)
+def terminal(width: int = WIDTH, height: int = HEIGHT) -> tuple[pyte.Screen, pyte.Stream]:
+    screen = pyte.Screen(width, height)
     screen.reset_mode(pyte.modes.DECAWM)
     return screen, pyte.Stream(screen)
 
@@ -69,6 +71,101 @@ def test_the_last_frame_is_what_is_shown(frames: list[list[Strip]]) -> None:
     for y, strip in enumerate(frames[-1]):
         plain_stream.feed(f"\x1b[{y + 1};1H{strip.render(CONSOLE)}")
     assert look(screen) == look(plain)
+
+
+WIDE, HIGH = 48, 10
+GROUNDS = ("on blue", "on #102030", "", "reverse", "underline on blue")
+LOOKS = st.sampled_from(
+    [Style.parse(f"{color} {ground}") for color in ("red", "bold #a0b0c0", "")
+     for ground in GROUNDS]
+)  # fmt: skip
+WORDS = st.sampled_from(["", "a", "pod", "ContainerStarted", "日本", "é"])
+LINES = st.lists(st.tuples(WORDS, st.integers(0, 30), LOOKS), min_size=1, max_size=3)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> list[list[Strip]]:
+    """Frames of rows that have wide blanks, come in, move on and change on the way."""
+    made = [
+        Strip([Segment(word + " " * blanks, look) for word, blanks, look in line]
+              + [Segment(" ", line[-1][2])]).adjust_cell_length(WIDE, line[-1][2])
+        for line in draw(st.lists(LINES, min_size=HIGH, max_size=2 * HIGH))
+    ]  # fmt: skip
+    rows = list(range(len(made)))
+    frames = []
+    for _ in range(draw(st.integers(1, 3))):
+        frames.append([made[row] for row in rows[:HIGH]])
+        turn = draw(st.integers(0, len(rows)))
+        rows = rows[turn:] + rows[:turn]
+        for _ in range(draw(st.integers(0, 3))):
+            rows[draw(st.integers(0, len(rows) - 1))] = draw(st.integers(0, len(made) - 1))
+    return frames
+
+
+@settings(max_examples=150, deadline=None)
+@given(scenes(), st.booleans())
+def test_every_frame_is_shown_as_it_would_be_if_it_were_sent_whole(
+    frames: list[list[Strip]], erases: bool
+) -> None:
+    front = Front(erases)
+    screen, stream = terminal(WIDE, HIGH)
+    for frame in frames:
+        update = front.thin(
+            LayoutUpdate([[strip] for strip in frame], Region(0, 0, WIDE, HIGH)), (WIDE, HIGH)
+        )
+        assert update is not None
+        stream.feed(update.render_segments(CONSOLE))
+        plain, plain_stream = terminal(WIDE, HIGH)
+        for y, strip in enumerate(frame):
+            plain_stream.feed(f"\x1b[{y + 1};1H{strip.render(CONSOLE)}")
+        assert look(screen) == look(plain)
+
+
+def test_blanks_are_erased_only_where_the_terminal_keeps_their_ground() -> None:
+    frame = [
+        Strip([Segment("pod", Style.parse("on blue")), Segment(" " * 45, Style.parse("on blue"))])
+    ]
+    sent = {}
+    for keeps in (True, False):
+        update = Front(keeps).thin(LayoutUpdate([frame], Region(0, 0, WIDE, 1)), (WIDE, 1))
+        assert update is not None
+        sent[keeps] = update.render_segments(CONSOLE)
+    assert "\x1b[K" in sent[True]
+    assert " " * 45 in sent[False]
+    assert "\x1b[K" not in sent[False]
+
+
+@pytest.mark.parametrize(
+    ("environment", "keeps"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "linux"}, True),
+        ({"TERM": "tmux-256color"}, True),
+        ({"TERM": "screen-256color"}, False),
+        ({"TERM": "xterm-256color", "STY": "1.pts-0.node"}, False),
+        ({"TERM": "vt220"}, False),
+        ({}, False),
+    ],
+)
+def test_the_terminals_that_keep_the_ground(environment: dict[str, str], keeps: bool) -> None:
+    assert erases(environment) is keeps
+
+
+def test_a_row_of_many_colours_is_sent_colour_by_colour() -> None:
+    front = Front(erases=True)
+    colours = [Style.parse(f"#10203{n} on #000000") for n in range(3)]
+    rows = [[Segment("name ", colours[n % 3]) for n in range(9)] for _ in range(HIGH)]
+    update = front.thin(plain_layout_of(rows), (WIDE, HIGH))
+    assert update is not None
+    sent = update.render_segments(CONSOLE)
+    assert sent.count("38;2;") <= 2 * len(colours)
+
+
+def plain_layout_of(rows: list[list[Segment]]) -> LayoutUpdate:
+    strips: list[Iterable[Strip]] = [
+        [Strip(row).adjust_cell_length(WIDE, row[-1].style)] for row in rows
+    ]
+    return LayoutUpdate(strips, Region(0, 0, WIDE, len(rows)))
 
 
 @settings(max_examples=30, deadline=None)
@@ -188,3 +285,17 @@ def test_two_panes_that_move_at_once_are_moved_one_by_one() -> None:
         stream.feed(sent[-1])
         assert shown(screen) == lines
     assert len(sent[1]) < 200
+
+
+def test_a_row_that_changes_on_its_way_moves_with_the_others() -> None:
+    width, height = 60, 12
+    front = Front()
+    lines = [f"event {n} of pod {n * 7919}, not seen by a relist yet" for n in range(20)]
+    update = front.thin(plain_layout(lines[:height], width), (width, height))
+    assert update is not None
+    update.render_segments(CONSOLE)
+    lines[3] = lines[3].replace("yet   ", "")[:-3] + "yet!"
+    lines[2] = lines[2].replace("not seen by", "now seen by")
+    update = front.thin(plain_layout(lines[2 : 2 + height], width), (width, height))
+    assert update is not None
+    assert len(update.render_segments(CONSOLE)) < 2 * 60 + 80
