@@ -55,9 +55,19 @@ async def beat(heartbeat_fd: int, log: IO[str]) -> None:
     if heartbeat_fd >= 0:
         os.set_blocking(heartbeat_fd, False)
     watch(log)
-    while True:
+    loop = asyncio.get_running_loop()
+    timer: asyncio.Handle
+
+    def once() -> None:
+        nonlocal timer
         signal.setitimer(signal.ITIMER_REAL, STUCK_S)
         if heartbeat_fd >= 0:
             with contextlib.suppress(OSError):  # full: the parent is stopped; closed: it is gone
                 os.write(heartbeat_fd, b".")
-        await asyncio.sleep(BEAT_S)
+        timer = loop.call_later(BEAT_S, once)
+
+    timer = loop.call_soon(once)
+    try:
+        await loop.create_future()
+    finally:
+        timer.cancel()

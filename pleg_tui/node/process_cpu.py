@@ -116,11 +116,23 @@ def start_ticks(folder: str) -> int | None:
     return None if fields is None else int(fields[19])
 
 
+def small_file(path: str) -> bytes:
+    """A file of /proc, its first 4 KiB; read often, so without what Python puts around open files.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096)
+    finally:
+        os.close(fd)
+
+
 def _stat(folder: str) -> list[bytes] | None:
     """The fields of stat behind the name, which may hold anything; None: it cannot be read."""
     try:
-        with open(f"{folder}/stat", "rb") as file:  # noqa: PTH123 - many times
-            fields = file.read(4096).rpartition(b")")[2].split()
+        fields = small_file(f"{folder}/stat").rpartition(b")")[2].split()
     except OSError:
         return None
     return fields if len(fields) > 21 and fields[0] not in (b"Z", b"X") else None

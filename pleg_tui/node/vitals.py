@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from pleg_tui.cri.sockets import under
-from pleg_tui.node.process_cpu import CpuMeter
+from pleg_tui.node.process_cpu import CpuMeter, small_file
 from pleg_tui.node.runtime_process import ShimMeter, find_runtime, same_namespace
 
 SPAN_S = 900.0
@@ -23,7 +23,7 @@ SPAN_S = 900.0
 EVERY_S = 5.0
 NAMES = ("kubelet", "runtime", "shims")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_LOOK_AGAIN_S = 15.0
+_LOOK_AGAIN_S = 30.0
 """A process that was not found is looked for no more often, nor are new shims: both mean to go
 through all processes. The shims' memory and threads, a file each, are not read more often either.
 """
@@ -186,8 +186,7 @@ class VitalsMeter:
         rss = threads = found = 0
         for pid in pids:
             with contextlib.suppress(OSError, ValueError, IndexError):
-                with open(f"{self._proc}/{pid}/stat", "rb") as file:  # noqa: PTH123 - many times
-                    fields = file.read(4096).rpartition(b")")[2].split()
+                fields = small_file(f"{self._proc}/{pid}/stat").rpartition(b")")[2].split(None, 22)
                 threads += int(fields[17])
                 rss += int(fields[21]) * _PAGE
                 found += 1
@@ -215,5 +214,4 @@ class VitalsMeter:
 
 
 def _text(path: str) -> str:
-    with open(path, encoding="ascii", errors="replace") as file:  # noqa: PTH123 - many times
-        return file.read(4096)
+    return small_file(path).decode("ascii", "replace")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
+from pleg_tui.node.process_cpu import small_file
 from pleg_tui.ui.content.bars import Usage
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -14,11 +14,9 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 def process_usage(pid: int) -> tuple[float, int] | None:
     """(processor seconds so far, resident bytes) of a process; None when it is gone."""
-    folder = Path("/proc") / str(pid)
     try:
-        fields = (folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-        pages = int((folder / "statm").read_text().split()[1])
-        return (int(fields[11]) + int(fields[12])) * _TICK_S, pages * _PAGE
+        fields = small_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * _TICK_S, int(fields[21]) * _PAGE
     except (OSError, ValueError, IndexError):
         return None
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from pleg_tui.cri.clean import clean
 from pleg_tui.cri.sockets import under
 from pleg_tui.node.kubelet.files import Unreadable, read_file, read_proc
+from pleg_tui.node.process_cpu import small_file
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MAX_PROCESSES = 200_000
@@ -112,7 +113,10 @@ def find_kubelet(root: str, pid: int | None = None) -> Search:
 def read_kubelet_process(root: str, pid: int) -> KubeletProcess | None:
     """The kubelet that runs as this process; None when it is gone or is none."""
     proc = under(root, "/proc")
-    name = (read_proc(proc, pid, "comm", 64) or b"").strip().decode("utf-8", "replace")
+    try:  # of every process there is
+        name = small_file(f"{proc}/{pid}/comm").strip().decode("utf-8", "replace")
+    except OSError:
+        return None
     if name not in _HOSTS:
         return None
     data = read_proc(proc, pid, "cmdline")
