@@ -32,7 +32,17 @@ from pleg_tui.ui.content.status import (
     signal_name,
     why,
 )
-from pleg_tui.ui.content.text import age, cut, cut_middle, fit, fit_right, short, tidy, width_of
+from pleg_tui.ui.content.text import (
+    age,
+    cut,
+    cut_middle,
+    fit,
+    fit_right,
+    short,
+    steady,
+    tidy,
+    width_of,
+)
 from tests.ui.fakes import LIVE, T0, S, container, event, exited, pod
 
 TEXT = st.text(max_size=60).map(clean).map(tidy)
@@ -61,6 +71,12 @@ def test_a_text_cut_in_the_middle_keeps_its_end(text: str) -> None:
 @given(st.integers(-(10**18), 10**18))
 def test_an_age_is_short(nanoseconds: int) -> None:
     assert 2 <= len(age(nanoseconds)) <= 6
+
+
+@given(st.integers(-(10**12), 10**17), st.floats(0, 1, exclude_max=True))
+def test_an_age_stays_what_it_is_while_it_is_steady(nanoseconds: int, share: float) -> None:
+    assert steady(nanoseconds) > 0
+    assert age(nanoseconds + int(steady(nanoseconds) * share)) == age(nanoseconds)
 
 
 @pytest.mark.parametrize(

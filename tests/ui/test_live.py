@@ -371,6 +371,19 @@ async def test_ages_grow(opened: Opener) -> None:
         assert " 1m " in stage.line("/web")
 
 
+async def test_a_row_that_comes_into_sight_later_has_grown_as_old(opened: Opener) -> None:
+    async with opened(*(pod(f"p{n:03}", age=600) for n in range(60)), size=(100, 30)) as stage:
+        await stage.wait(40)
+        assert " 10m " in stage.line("/p000")
+        await stage.wait(21)
+        assert " 11m " in stage.line("/p000")
+        await stage.wait(30)
+        await stage.press("G")
+        assert " 11m " in stage.line("/p059")
+        await stage.wait(30)
+        assert " 12m " in stage.line("/p059")
+
+
 async def test_keys_move_as_fingers_expect(opened: Opener) -> None:
     async with opened(*(pod(f"p{n:03}") for n in range(300)), size=(100, 30)) as stage:
         await stage.press("j", "j", "k")

@@ -96,6 +96,12 @@ def age(nanoseconds: int) -> str:
     return f"{days}d"
 
 
+def steady(nanoseconds: int) -> int:
+    """For so long at least, ns, age() of a span that grows stays what it is."""
+    step = SECOND if nanoseconds < 60 * SECOND else 60 * SECOND
+    return step - nanoseconds % step
+
+
 def since(at: int, now: int) -> str:
     """age() from one wall time to another, ns; "?" where the first is not known."""
     return age(now - at) if at else "?"

@@ -52,6 +52,8 @@ class EventsPane(LookingScreen):
         self._pulses = PulseMeter()
         self._pulse: Pulse | None = None
         self._relists: RelistModel | None = None
+        self._judged = False
+        """Relists had their say, and it is not shown yet."""
         self._known: OrderedDict[str, Pod] = OrderedDict()
 
     @property
@@ -71,7 +73,12 @@ class EventsPane(LookingScreen):
         for event in delta.events:
             self._relists.add(event)
             self._know(event.pod_uid)
-        self.events.kept.learn(self._relists.advance(now))
+        self._judge(now)
+
+    def _judge(self, now: int) -> None:
+        if self._relists is not None and (verdicts := self._relists.advance(now)):
+            self.events.kept.learn(verdicts)
+            self._judged = True
 
     def add_entries(
         self, entries: Iterable[LifecycleEvent | Notice], now: int, skipped: int = 0
@@ -85,8 +92,9 @@ class EventsPane(LookingScreen):
     def events_second(self, now: int) -> None:
         """Time has passed: the sparklines move, relists have their say (wall time, ns)."""
         self._pulse = self._pulses.pulse(now)
-        if self._relists is not None:
-            self.events.kept.learn(self._relists.advance(now))
+        self._judge(now)
+        if self._judged:
+            self._judged = False
             self.events.repaint()
 
     def _know(self, uid: str) -> None:

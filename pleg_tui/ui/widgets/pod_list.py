@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.model import Cell, Row, RowKey, RowModel
 from pleg_tui.ui.content.order import View
 from pleg_tui.ui.content.pods import Drawing, Lines, row_line
+from pleg_tui.ui.content.text import SECOND, steady
 from pleg_tui.ui.content.usage import NO_SAMPLES, Sample
 from pleg_tui.ui.widgets.line_list import BLANK, LineList
 from pleg_tui.ui.widgets.painting import STALE
@@ -53,6 +54,7 @@ class PodList(LineList):
         self.model = RowModel()
         self._glyphs = glyphs
         self._now = 0
+        self._steady_until = 0
         self._key: RowKey | None = None
         self._glow: dict[RowKey, dict[str, float]] = {}
         self._lines = Lines()
@@ -78,9 +80,34 @@ class PodList(LineList):
         moment = self._monotonic()
         for key in [key for key, cells in self._glow.items() if max(cells.values()) <= moment]:
             del self._glow[key]
+            self._steady_until = 0
         changes = self.model.tick(now)
         self._glow_up(changes.cells)
-        self._changed(changes.rows, now)
+        before, self._now = self._now, now
+        if changes.rows or not before <= now < self._steady_until:
+            self._changed(changes.rows, now)
+            self._steady_until = self._next_age(now)
+
+    def repaint(self) -> None:
+        """As in every list; what grows with time is to be thought of anew."""
+        self._steady_until = 0
+        super().repaint()
+
+    def _next_age(self, now: int) -> int:
+        """Wall time, ns, until which no row that can be seen reads differently by itself."""
+        if self._glow or layout_for(self.window.width, self.model.view).strip is not None:
+            return 0
+        ages = (
+            now - at
+            for row in self._seen_rows
+            for at in (row.change.at, (row.container or row.pod).created_at)
+        )
+        return now + min(map(steady, ages), default=60 * SECOND)
+
+    @property
+    def _seen_rows(self) -> Sequence[Row]:
+        top = round(self.scroll_y)
+        return self.model.rows[top : top + self.window.height]
 
     def look(self, view: View) -> None:
         """Look at the list in another way."""
@@ -91,14 +118,13 @@ class PodList(LineList):
     def show_usage(self, samples: Mapping[str, Sample]) -> None:
         """Show what is used, by container id and pod key."""
         self._samples = samples
+        self._steady_until = 0
         self._changed(self.model.set_samples(samples), self._now)
 
     @property
     def seen(self) -> frozenset[str]:
         """The keys of the pods that can be seen now."""
-        top = round(self.scroll_y)
-        rows = self.model.rows[top : top + self.window.height]
-        return frozenset(row.key.pod for row in rows)
+        return frozenset(row.key.pod for row in self._seen_rows)
 
     @property
     def has_room_for_usage(self) -> bool:

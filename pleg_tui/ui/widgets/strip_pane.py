@@ -17,7 +17,7 @@ from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.pods import GLOW
 from pleg_tui.ui.content.strip import Window, axis_line, window
-from pleg_tui.ui.content.text import SECOND, fit_right, span
+from pleg_tui.ui.content.text import SECOND, fit_right, span, steady
 from pleg_tui.ui.content.timeline import (
     LENGTHS,
     USUAL,
@@ -99,6 +99,9 @@ class StripPane(Widget, can_focus=True):
         self._hidden = 0
         self._lines: list[tuple[Line, str]] = []
         self._drawn_for: object = None
+        self._seen: object = None
+        self._steady_until = 0
+        """Until then no words change by themselves."""
 
     # -- what it shows
 
@@ -111,7 +114,11 @@ class StripPane(Widget, can_focus=True):
         elif container != self._name:
             self._pinned = self._spot = None
         self._pod, self._name, self._now = pod, container, now
-        self.check()
+        version = self._history.version(pod.uid) if pod is not None else 0
+        seen = (pod, container, version, self._history.gap_version, self._frame)
+        if seen != self._seen or now >= self._steady_until:
+            self._seen = seen
+            self.check()
 
     @property
     def facts(self) -> TimelineFacts:
@@ -166,6 +173,8 @@ class StripPane(Widget, can_focus=True):
         last: Line = ()
         if tracks:
             track = tracks[chosen]
+            begun = change.at if change is not None else 0
+            self._steady_until = self._now + steady(self._now - begun)
             last = change_line(track, change, history.gaps, self._now, width, self._glyphs)
         place = min(len(tracks), max(height - BELOW, 1)) + 1
         version = history.version(self._pod.uid) if self._pod is not None else 0
