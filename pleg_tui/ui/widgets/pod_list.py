@@ -84,7 +84,7 @@ class PodList(LineList):
         changes = self.model.tick(now)
         self._glow_up(changes.cells)
         before, self._now = self._now, now
-        if changes.rows or not before <= now < self._steady_until:
+        if changes.rows or changes.cells or not before <= now < self._steady_until:
             self._changed(changes.rows, now)
             self._steady_until = self._next_age(now)
 
