@@ -12,6 +12,7 @@ from pleg_tui.ui.content.finding import MATCH, MATCH_HERE
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.content.logs import OWN, look_of
 from pleg_tui.ui.content.pods import GLOW
+from pleg_tui.ui.widgets.own_strip import OwnStrip
 
 STYLES = (
     "dim",
@@ -61,7 +62,7 @@ MODES = (CURSOR, CURSOR_BLURRED, STALE)
 """Whole-line looks, laid over the styles of the parts."""
 
 COMPONENTS = {f"line--{name}" for name in (*STYLES, *MODES, "glow")}
-_MOST_STRIPS = 2000
+_MOST_STRIPS = 500
 
 
 def _own_style(name: str) -> Style:
@@ -102,8 +103,12 @@ class Painter:
                 self._strips.clear()
             style = self._style
             segments = [Segment(text, style(name, mode)) for text, name in line if text]
-            strip = Strip(segments).adjust_cell_length(width, style("", mode))
-            self._strips[key] = strip
+            length = sum(segment.cell_length for segment in segments)
+            if length < width:
+                segments.append(Segment(" " * (width - length), style("", mode)))
+            elif length > width:
+                segments = [*Strip(segments, length).adjust_cell_length(width)]
+            strip = self._strips[key] = OwnStrip(segments, width)
         return strip
 
     def _style(self, name: str, mode: str) -> Style:

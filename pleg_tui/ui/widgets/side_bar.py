@@ -12,6 +12,7 @@ from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 
 from pleg_tui.ui.widgets.own_lines import OwnLines
+from pleg_tui.ui.widgets.own_strip import OwnStrip
 
 _NONE = Color.default()
 
@@ -55,4 +56,4 @@ def _strips(height: int, window: int, lines: int, position: float, style: Style)
         back_color=style.bgcolor or _NONE, bar_color=style.color or _NONE,
     )  # fmt: skip
     # Beyond the last position it makes more cells than it was asked for.
-    return [Strip([segment], 1) for segment in drawn.segments[:height]]
+    return [OwnStrip([segment], 1) for segment in drawn.segments[:height]]
