@@ -14,14 +14,18 @@ from pleg_tui.node.cgroups import CgroupIndex
 from pleg_tui.node.figures import Usage, add_up, rate, unknown
 
 HISTORY = 60
-"""Readings kept of each id: 15 minutes of one that is out of sight."""
+"""Readings kept of each id: an hour of one that is out of sight."""
 MAX_IDS = 2048
 """Ids whose last reading and history are kept; the least recently read go first."""
 MIN_INTERVAL_NS = 200_000_000
 """Readings closer together than this tell no rate: the one before is given again."""
 
 NEAR_NS = 2_000_000_000
-FAR_NS = 15_000_000_000
+"""Between two readings of what is on the screen."""
+FAR_NS = 60_000_000_000
+"""Between two readings of what is not."""
+ORDER_NS = 15_000_000_000
+"""The same, where the order of what is on the screen depends on it."""
 _EARLY = 10
 """What would be due a tenth of its period later is due now, as timers are never exact."""
 
@@ -32,8 +36,9 @@ def due(
     others: Collection[str],
     now_ns: int,
     at_most: int = 200,
+    far_ns: int = FAR_NS,
 ) -> list[str]:
-    """Which ids are to be read now: those on screen every 2 s, the others every 15 s.
+    """Which ids are to be read now: those on screen every 2 s, the others now and then.
 
     Args:
         read_at: when each id was last read, CLOCK_MONOTONIC ns; ids never read are not in it.
@@ -41,6 +46,7 @@ def due(
         others: ids that cannot; the longest unread come first.
         now_ns: CLOCK_MONOTONIC.
         at_most: of both together; so the others are spread over several rounds.
+        far_ns: between two readings of the others.
     """
 
     def waiting(ids: Collection[str], period: int) -> list[str]:
@@ -53,7 +59,7 @@ def due(
 
     seen = set(on_screen)
     near = waiting(seen, NEAR_NS)
-    far = waiting([identity for identity in others if identity not in seen], FAR_NS)
+    far = waiting([identity for identity in others if identity not in seen], far_ns)
     return near + far[: max(0, at_most - len(near))]
 
 
@@ -131,13 +137,21 @@ class UsageSampler:
             brief: as for sample().
         """
         self.index.locate([*pods, *(i for ids in pods.values() for i in ids)], now_mono_ns)
-        own = [uid for uid, containers in pods.items() if self._holds(uid, containers)]
+        own = [uid for uid, containers in pods.items() if self.holds(uid, containers)]
         answers = self.sample(own, now_mono_ns, brief=brief)
         for uid, containers in pods.items():
             if uid not in answers:
                 known = [self._last[i] for i in containers if i in self._last]
                 answers[uid] = self._keep(add_up(uid, now_mono_ns, known, len(containers)))
         return answers
+
+    def holds(self, uid: str, containers: Sequence[str]) -> bool:
+        """Whether the pod's own control group is known to count these containers (and sandbox)."""
+        folder = self.index.path(uid)
+        if folder is None or not containers:
+            return folder is not None
+        paths = [path for i in containers if (path := self.index.path(i)) is not None]
+        return bool(paths) and all(path.startswith(f"{folder}/") for path in paths)
 
     def last(self, identity: str) -> Usage | None:
         """Its last reading; None when it was never read, or too many others were since."""
@@ -150,7 +164,7 @@ class UsageSampler:
 
     def history(self, identity: str) -> History:
         """Its last readings; empty when it was never read."""
-        return self._histories.get(identity, History())
+        return self._histories.get(identity) or History()
 
     def forget(self, ids: Collection[str]) -> None:
         """These are gone for good: keep nothing of them."""
@@ -162,13 +176,6 @@ class UsageSampler:
     def close(self) -> None:
         """Close every file; a later sample() opens them again."""
         self._files.close()
-
-    def _holds(self, uid: str, containers: Sequence[str]) -> bool:
-        folder = self.index.path(uid)
-        if folder is None or not containers:
-            return folder is not None
-        paths = [path for i in containers if (path := self.index.path(i)) is not None]
-        return bool(paths) and all(path.startswith(f"{folder}/") for path in paths)
 
     def _sample(self, identity: str, at: int, brief: bool) -> Usage:
         before = self._last.get(identity)

@@ -10,12 +10,14 @@ from typing import NamedTuple, Protocol
 
 from pleg_tui.model import Pod
 from pleg_tui.node.figures import Usage
-from pleg_tui.node.usage import NEAR_NS, History, due
+from pleg_tui.node.usage import FAR_NS, NEAR_NS, ORDER_NS, History, due
 from pleg_tui.ui.content.usage import NOT_YET, Sample, members
 from pleg_tui.ui.off_loop import off_loop
 
 _AT_ONCE = 80
 """Pods read in one round: those on the screen, and so many others as there is room for."""
+_OTHERS_EVERY = 5
+"""Rounds from one that looks at all pods to the next, once all were read."""
 _EARLY_NS = NEAR_NS // 10
 """The beat that starts a round is not exact."""
 
@@ -42,6 +44,10 @@ class Sampler(Protocol):
         """Read these pods, their containers' readings made."""
         ...
 
+    def holds(self, uid: str, containers: Sequence[str]) -> bool:
+        """Whether the pod's own reading counts these."""
+        ...
+
     def history(self, identity: str) -> History:
         """The last readings of one id."""
         ...
@@ -58,6 +64,27 @@ class Watched(NamedTuple):
     """Keys of the pods that can be seen now."""
     others: bool = False
     """It lists all the others as well, each with no more than a line."""
+    ordered: bool = False
+    """What the others use decides where they stand."""
+
+
+class _Round(NamedTuple):
+    """What is to be read."""
+
+    now_ns: int
+    wanted: dict[str, tuple[str, ...]]
+    """The ids of what runs in a pod, by its key."""
+    near: list[str]
+    """Keys of the pods that can be seen."""
+    gone: list[str]
+    """Ids to be forgotten."""
+    everyone: bool
+    """All pods are in `wanted`."""
+    brief: bool
+    """Only what lists show."""
+    unseen: set[str]
+    """Ids that no line shows: they are read where the pod's figures are a sum."""
+    far_ns: int
 
 
 class Usages:
@@ -76,10 +103,15 @@ class Usages:
         """At least one figure could be read on this machine."""
         self.why = NOT_YET
         """Why none could, in a sentence."""
+        self.news = False
+        """The last round has read what was unknown before it."""
         self._make = make
         self._sampler: Sampler | None = None
         self._task: asyncio.Task[None] | None = None
         self._round_at: int | None = None
+        self._rounds = 0
+        self._rates_wanted = True
+        """Some of the others were not read twice yet, so that they have no rate."""
 
     def beat(
         self,
@@ -101,25 +133,34 @@ class Usages:
         if self._round_at is not None and 0 <= now_ns - self._round_at < NEAR_NS - _EARLY_NS:
             return
         self._round_at = now_ns
-        if watched.others:
-            wanted = {uid: ids for uid, pod in pods.items() if (ids := members(pod))}
+        self._rounds += 1
+        everyone = watched.others and (
+            watched.ordered or self._rates_wanted or self._rounds % _OTHERS_EVERY == 0
+        )
+        uids = pods if everyone else [uid for uid in watched.near if uid in pods]
+        wanted = {uid: ids for uid in uids if (ids := members(pods[uid]))}
+        gone: list[str] = []
+        if everyone:
             living = {i for uid, ids in wanted.items() for i in (uid, *ids)}
             gone = [identity for identity in self.samples if identity not in living]
-        else:
-            wanted = {uid: members(pods[uid]) for uid in watched.near if uid in pods}
-            wanted = {uid: ids for uid, ids in wanted.items() if ids}
-            gone = []
         if not wanted and not gone:
             return
-        near = [uid for uid in watched.near if uid in wanted]
-        read = partial(self._read, wanted, near, gone, now_ns, brief=watched.others)
-        self._task = asyncio.get_running_loop().create_task(self._round(read, gone, then))
+        sandboxes = {one.id for uid in wanted if (one := pods[uid].sandbox) is not None}
+        work = _Round(
+            now_ns,
+            wanted,
+            [uid for uid in watched.near if uid in wanted],
+            gone,
+            everyone,
+            watched.others,
+            sandboxes if watched.others else set(),
+            ORDER_NS if watched.ordered else FAR_NS,
+        )
+        self._task = asyncio.get_running_loop().create_task(self._round(work, then))
 
-    async def _round(
-        self, read: Callable[[], dict[str, Sample]], gone: list[str], then: Callable[[], None]
-    ) -> None:
+    async def _round(self, work: _Round, then: Callable[[], None]) -> None:
         try:
-            found = await off_loop(read)
+            found, rates_wanted = await off_loop(partial(self._read, work))
         except Exception as error:
             # One line on the details, the rest in the log: the list is worth more than this.
             log.exception("the usage could not be read")
@@ -127,8 +168,12 @@ class Usages:
             return
         finally:
             self._task = None
-        for identity in gone:
+        if work.everyone:
+            self._rates_wanted = rates_wanted
+        for identity in work.gone:
             self.samples.pop(identity, None)
+        known = self.samples.get
+        self.news = any((was := known(i)) is None or was.usage.cores is None for i in found)
         self.samples |= found
         if not self.readable:
             self._learn(found)
@@ -142,26 +187,26 @@ class Usages:
                 return
             self.why = usage.why("working_set") or self.why
 
-    def _read(
-        self,
-        wanted: dict[str, tuple[str, ...]],
-        near: list[str],
-        gone: list[str],
-        now_ns: int,
-        *,
-        brief: bool,
-    ) -> dict[str, Sample]:
-        """One round, in the other thread."""
+    def _read(self, work: _Round) -> tuple[dict[str, Sample], bool]:
+        """One round, in the other thread; and whether some still have no rate."""
         if self._sampler is None:
             self._sampler = self._make()
         sampler = self._sampler
-        sampler.forget(gone)
+        sampler.forget(work.gone)
         # A rate needs two readings: the second follows the first one soon.
-        near += [uid for uid in wanted if len(sampler.history(uid).at_s) == 1]
-        uids = due(sampler.read_at, near, wanted, now_ns, _AT_ONCE)
-        found = sampler.sample([i for uid in uids for i in wanted[uid]], now_ns, brief=brief)
-        found |= sampler.sample_pods({uid: wanted[uid] for uid in uids}, now_ns, brief=brief)
-        return {identity: _sample(usage, sampler) for identity, usage in found.items()}
+        near = work.near + [uid for uid in work.wanted if len(sampler.history(uid).at_s) == 1]
+        uids = due(sampler.read_at, near, work.wanted, work.now_ns, _AT_ONCE, work.far_ns)
+        pods = {uid: work.wanted[uid] for uid in uids}
+        ids = [
+            identity
+            for uid, inside in pods.items()
+            for identity in inside
+            if identity not in work.unseen or not sampler.holds(uid, inside)
+        ]
+        found = sampler.sample(ids, work.now_ns, brief=work.brief)
+        found |= sampler.sample_pods(pods, work.now_ns, brief=work.brief)
+        wanting = any(len(sampler.history(uid).at_s) < 2 for uid in work.wanted)
+        return {identity: _sample(usage, sampler) for identity, usage in found.items()}, wanting
 
 
 def _sample(usage: Usage, sampler: Sampler) -> Sample:

@@ -293,8 +293,9 @@ def test_a_key_is_never_mistaken_for_another(lines: list[tuple[str, int]]) -> No
 def test_who_is_due() -> None:
     read_at = {"seen": 0, "hidden": 0, "fresh": 10 * S, "old": -5 * S}
     assert due(read_at, ["seen"], ["hidden", "fresh", "old", "new"], 2 * S) == ["seen", "new"]
-    assert due(read_at, ["seen"], ["hidden", "old"], 10 * S) == ["seen", "old"]
-    assert due(read_at, ["seen"], ["hidden", "old"], 15 * S) == ["seen", "old", "hidden"]
+    assert due(read_at, ["seen"], ["hidden", "old"], 50 * S) == ["seen", "old"]
+    assert due(read_at, ["seen"], ["hidden", "old"], 60 * S) == ["seen", "old", "hidden"]
+    assert due(read_at, [], ["hidden", "old"], 10 * S, far_ns=15 * S) == ["old"]
     assert due(read_at, ["seen", "hidden"], ["hidden"], S) == []
     assert due({"seen": 0}, ["seen"], [], int(1.9 * S)) == ["seen"]
 

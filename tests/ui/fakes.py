@@ -263,6 +263,9 @@ class FakeSampler:
         self.rounds[-1][1].update(pods)
         return {uid: self._read(uid, now) for uid in pods}
 
+    def holds(self, uid: str, _containers: Sequence[str]) -> bool:
+        return uid in self.figures
+
     def history(self, identity: str) -> History:
         return self._histories.get(identity, History())
 

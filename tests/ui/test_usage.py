@@ -119,11 +119,35 @@ async def test_reading_happens_beside_the_loop_and_only_what_is_due(opened: Open
         assert sampler.rounds[1][1] == sampler.rounds[0][1], "a rate needs two readings"
         assert sampler.rounds[2][1] == seen
         assert 5 < len(seen) < 30
-        for _ in range(12):
+        for _ in range(20):
+            await stage.wait(1)
+        assert {uid for _, uids in sampler.rounds[3:] for uid in uids} == seen
+        for _ in range(50):
             await stage.wait(1)
         assert {uid for _, uids in sampler.rounds[3:] for uid in uids} > seen
         assert all(sampler.brief)
+        assert all("sandbox" not in i for ids, _ in sampler.rounds for i in ids), "no line shows it"
         assert not any("MainThread" in name for name in sampler.threads)
+
+
+async def test_an_order_by_usage_has_the_others_read_more_often(opened: Opener) -> None:
+    pods = [pod(f"p{n:02}", container("c", id=f"{n:064x}")) for n in range(60)]
+    sampler = FakeSampler({f"p{n:02}": used(0.1) for n in range(60)})
+    async with opened(*pods, sampler=sampler, size=(120, 40)) as stage:
+        for _ in range(5):
+            await stage.wait(1)
+        await stage.press("P")
+        rounds = len(sampler.rounds)
+        for _ in range(20):
+            await stage.wait(1)
+        assert len({uid for _, uids in sampler.rounds[rounds:] for uid in uids}) == 60
+
+
+async def test_a_pod_without_figures_of_its_own_is_summed_with_its_sandbox(opened: Opener) -> None:
+    sampler = FakeSampler({"a" * 64: used(0.1)})
+    async with opened(*two_pods(), sampler=sampler) as stage:
+        await stage.wait(1)
+        assert "sandbox-of-api" in sampler.rounds[0][0]
 
 
 async def test_nothing_is_read_while_nobody_looks(opened: Opener) -> None:
@@ -151,7 +175,7 @@ async def test_what_is_gone_is_forgotten(opened: Opener) -> None:
         await stage.wait(3)
         stage.feed.drop("api")
         await stage.settle()
-        for _ in range(3):
+        for _ in range(12):
             await stage.wait(1)
         assert {"api", "a" * 64} <= sampler.forgotten
         assert "api" not in stage.app.usages.samples

@@ -102,6 +102,8 @@ class Layout(Struct, frozen=True):
 
     columns: tuple[Column, ...]
     width: int
+    figures: tuple[Column, ...] = ()
+    """Those of them that show CPU or memory."""
 
     @property
     def strip(self) -> Column | None:
@@ -111,7 +113,7 @@ class Layout(Struct, frozen=True):
     @property
     def measured(self) -> bool:
         """CPU or memory is shown."""
-        return any(_BY_NAME[column.name].measured for column in self.columns[1:])
+        return bool(self.figures)
 
     def column_at(self, x: int) -> Column | None:
         """The column that stands in cell x, counting the gap before it."""
@@ -183,7 +185,8 @@ def layout(
         cells = cells or widths[kind.name]
         gap = min(kind.gap, 1) if narrow else kind.gap
         columns.append(Column(kind.name, title, cells, kind.sort, kind.right, gap))
-    return Layout(tuple(columns), width)
+    figures = tuple(column for column in columns[1:] if _BY_NAME[column.name].measured)
+    return Layout(tuple(columns), width, figures)
 
 
 def _room(kinds: list[Kind], width: int) -> int:

@@ -90,7 +90,7 @@ def _aspects(row: Row, drawing: Drawing) -> tuple[object, ...]:
         drawing.glyphs,
         _age(row, drawing),
         _since(row, drawing),
-        drawing.samples.get(row.key.container or row.key.pod),
+        [_usage(row, column, drawing) for column in drawing.layout.figures],
         _strip(row, strip, drawing) if strip is not None else None,
     )
 

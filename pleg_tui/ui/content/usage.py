@@ -236,7 +236,7 @@ def help_lines(readable: bool, why: str) -> list[Line]:
         ("CPU", "Processor time in cores: 1.00 is the whole of one core"),
         ("MEM", "Working set as the kubelet counts it, and its share of the limit; ! from 90 %"),
         ("CPU TREND", "The last readings; a block is about three times the one below it"),
-        ("-", "Unknown; the details say why. Read every 2 s on screen, every 15 s elsewhere"),
+        ("-", "Unknown; the details say why. Read every 2 s on screen, every 15 to 60 s elsewhere"),
         ("lag", "From an event's happening to its being received"),
         ("relist 1s", "Modelled: how long after the event a relist every second would have seen "
                       "it, or never"),

@@ -7,7 +7,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual.binding import Binding, BindingType
 
-from pleg_tui.ui.content.order import SortBy, View
+from pleg_tui.ui.content.order import BY_USAGE, SortBy, View
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.usages import Watched
 from pleg_tui.ui.widgets.pod_list import PodList
@@ -48,20 +48,21 @@ class UsagePane(PlegScreen):
         if self.held:
             return None
         if self.pods.has_room_for_usage:
-            return Watched(self.pods.seen if self.view.measured else frozenset(), others=True)
+            seen = self.pods.seen if self.view.measured else frozenset()
+            return Watched(seen, others=True, ordered=self.view.sort in BY_USAGE)
         row = self.pods.row
         if row is None or self.tui.usages.readable:
             return None
         return Watched(frozenset((row.key.pod,)))
 
     def usage_read(self) -> None:
-        """Show what was read, unless the screen is held still."""
+        """Show what was read, unless the screen is held still; what is new, at once."""
         if self.held:
             return
         usages = self.tui.usages
         if usages.readable and not self.view.measured:
             self.pods.look(replace(self.view, measured=True))
-        self.pods.show_usage(usages.samples)
+        self.pods.show_usage(usages.samples, at_once=usages.news)
 
     def action_sort_by_usage(self, name: str) -> None:
         """Sort by CPU or memory; where that is unknown, say why."""

@@ -115,11 +115,13 @@ class PodList(LineList):
         self._changed(True, self._now)
         self.show_cursor()
 
-    def show_usage(self, samples: Mapping[str, Sample]) -> None:
-        """Show what is used, by container id and pod key."""
+    def show_usage(self, samples: Mapping[str, Sample], *, at_once: bool) -> None:
+        """Show what is used, by container id and pod key; other figures with the next second."""
         self._samples = samples
         self._steady_until = 0
-        self._changed(self.model.set_samples(samples), self._now)
+        order = self.model.set_samples(samples)
+        if order or at_once:
+            self._changed(order, self._now)
 
     @property
     def seen(self) -> frozenset[str]:
