@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -95,6 +96,17 @@ class Stage(Struct):
 
 
 Opener = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+async def until(stage: Stage, text: str, *, gone: bool = False) -> None:
+    """Wait until the screen says so; files are read beside the loop."""
+    for _ in range(400):
+        await stage.settle()
+        folded = " ".join(stage.text().split())
+        if (text in stage.text() or text in folded) != gone:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{text!r} is {'still' if gone else 'not'} in\n{stage.text()}")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from pleg_tui.ui.drift import Drift, Eyes, half_done
 from pleg_tui.ui.site import Site
 from tests import migrate_scenes as scenes
 from tests.migrate.nodes import kubeadm
-from tests.ui.conftest import Opener, Stage
+from tests.ui.conftest import Opener, Stage, until
 from tests.ui.fakes import LIVE, a_node
 
 SIZES = ((80, 24), (120, 40), (200, 50))
@@ -114,6 +114,7 @@ async def test_the_banner_is_on_every_screen_until_it_is_put_away(opened: Opener
         await raised(stage)
         for key in "2341":
             await stage.press(key)
+            await until(stage, "restart the kubelet")
             assert "restart the kubelet" in stage.grid()[1], key
         await stage.press("X")
         stage.app._drift_changed()

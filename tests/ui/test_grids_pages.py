@@ -18,10 +18,10 @@ from pleg_tui.model import Container, ContainerState
 from pleg_tui.node.processes import Process, Processes
 from pleg_tui.ui.screens import processes as processes_screen
 from pleg_tui.ui.screens import shell as shell_screen
-from tests.ui.conftest import GRIDS, Opener, Stage
+from tests.ui.conftest import GRIDS, Opener, Stage, until
 from tests.ui.fakes import T0, FakeFeed, S, container, exited, pod
 from tests.ui.looks import keep
-from tests.ui.test_logs import cri, until, write
+from tests.ui.test_logs import cri, write
 
 SIZES = [(80, 24), (120, 40), (200, 50)]
 LOG = "/var/log/pods/shop_web-7d9f8b6c5-x2x4z_0a1b2c3d/app/1.log"

@@ -42,9 +42,8 @@ from tests.hostile import (
 from tests.node_room.trees import Tree, process
 from tests.scenes import SceneFeed
 from tests.terminal import Terminal
-from tests.ui.conftest import Opener, Stage
+from tests.ui.conftest import Opener, Stage, until
 from tests.ui.fakes import LIVE, RUNTIME, T0, FakeFeed, event
-from tests.ui.test_logs import until
 
 ROOT = Path(__file__).parents[2]
 

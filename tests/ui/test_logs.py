@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import stat
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pleg_tui.ui.content.log_buffer import LogBuffer, RowMap
 from pleg_tui.ui.content.logs import log_rows, rows_of
 from pleg_tui.ui.content.text import width_of
 from pleg_tui.ui.screens.logs import LogScreen
-from tests.ui.conftest import Opener, Stage
+from tests.ui.conftest import Opener, until
 from tests.ui.fakes import FakeFeed, container, exited, pod
 
 HOSTILE = (
@@ -37,17 +36,6 @@ def write(path: Path, *lines: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         file.write(b"".join(lines))
-
-
-async def until(stage: Stage, text: str, *, gone: bool = False) -> None:
-    """Wait until the screen says so; files are read beside the loop."""
-    for _ in range(400):
-        await stage.settle()
-        folded = " ".join(stage.text().split())
-        if (text in stage.text() or text in folded) != gone:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{text!r} is {'still' if gone else 'not'} in\n{stage.text()}")
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from pleg_tui.ui.content.secrets import masked, masked_text
 from pleg_tui.ui.content.text import width_of
 from pleg_tui.ui.screens import processes
 from pleg_tui.ui.screens.raw import nested_json
-from tests.ui.conftest import Opener
+from tests.ui.conftest import Opener, until
 from tests.ui.fakes import FakeFeed, container, pod
-from tests.ui.test_logs import until
 
 APP = container("app", id="a" * 64)
 ANSWER: dict[str, Any] = {
