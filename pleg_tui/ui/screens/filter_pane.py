@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
-from textual.widgets import Static
 
 from pleg_tui.ui.content.filters import NO_FILTER, Filter, FilterError, parse
 from pleg_tui.ui.content.order import View
 from pleg_tui.ui.screens.events_pane import EventsPane
+from pleg_tui.ui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from pleg_tui.ui.widgets.filter_input import FilterInput
 
 
 class FilterPane(EventsPane):
@@ -27,6 +28,8 @@ class FilterPane(EventsPane):
     def __init__(self) -> None:
         super().__init__()
         self._filters_events = False
+        self._line: FilterInput | None = None
+        """Not there until it is asked for."""
         self.fault = ""
         """What is wrong with what is being typed, in one sentence; the last good filter stays."""
 
@@ -34,23 +37,15 @@ class FilterPane(EventsPane):
         """Look at the list in another way."""
         raise NotImplementedError
 
-    def filter_line(self) -> ComposeResult:
-        """The line, empty until it is asked for."""
-        yield Horizontal(id="filter")
-
     async def action_filter(self) -> None:
-        """Open the filter line."""
-        from pleg_tui.ui.widgets.filter_input import FilterInput
+        """Open the filter line, in the place of the keys' line: nothing is laid out anew."""
+        if self._line is None:
+            from pleg_tui.ui.widgets.filter_input import FilterInput
 
-        box = self.query_one("#filter", Horizontal)
-        if not box.children:
-            await box.mount(
-                Static(" /", id="filter-prompt", markup=False),
-                FilterInput(),
-                Static("", id="filter-fault", markup=False),
-            )
-        box.add_class("-shown")
-        field = self.query_one(FilterInput)
+            self._line = FilterInput(self.query_one(KeyBar))
+            await self.mount(self._line, before="#too-small")
+        field = self._line
+        field.be_open(True)
         self._filters_events = self.events.has_focus
         field.value = self.filter_here.text
         self._blame("")
@@ -77,15 +72,14 @@ class FilterPane(EventsPane):
             self.look(replace(self.view, filter=filter_))
 
     def _blame(self, fault: str) -> None:
-        if fault == self.fault:
-            return  # to say nothing again would have the whole screen laid out
         self.fault = fault
-        text = fault.replace("…", self.tui.glyphs.cut)
-        self.query_one("#filter-fault", Static).update(f"{text} " if text else "")
+        if self._line is not None:
+            self._line.blame(fault.replace("…", self.tui.glyphs.cut))
 
     def close_filter(self) -> None:
         """Put the filter line away; the filter stays."""
-        self.query_one("#filter").remove_class("-shown")
+        if self._line is not None:
+            self._line.be_open(False)
         (self.events if self._filters_events else self.pods).focus()
 
     def drop_slow_filters(self) -> None:

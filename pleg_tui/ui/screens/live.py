@@ -119,7 +119,6 @@ class Live(FilterPane, ListPane, HintPane):
         yield Timeline(glyphs, id="timeline")
         yield Bar(self.events_title_line, id="events-title")
         yield EventList(glyphs, id="events")
-        yield from self.filter_line()
         yield self.hint()
         yield KeyBar(FOOTER, id="keys")
         yield Static("", id="too-small", markup=False)

@@ -39,7 +39,11 @@ class Bar(Widget):
         """Draw the line again if it is another one now."""
         if self._drawn is not None and self._make(self._width) != self._drawn:
             self._drawn = None
-            self.refresh(Region(0, 0, self._width, 1))
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Have the line drawn again."""
+        self.refresh(Region(0, 0, self._width, 1))
 
     def render_line(self, y: int) -> Strip:
         """Draw it."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.widget import Widget
+
 from pleg_tui.ui.content.bars import key_line
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.widgets.bar import Bar
@@ -21,6 +23,8 @@ class KeyBar(Bar):
         self._keys: list[tuple[str, str, str]] = []
         self._shown: tuple[tuple[str, str], ...] = ()
         self._spots: Sequence[tuple[int, int, int]] = ()
+        self.cover: Widget | None = None
+        """What lies over it, and draws its line while it has none of its own to draw."""
 
     def on_mount(self) -> None:
         """Follow the bindings: they differ by focus, and the keymap may change."""
@@ -41,6 +45,13 @@ class KeyBar(Bar):
         self._keys = [first[name] for name in own or self._ids if name in first]
         self._shown = tuple((key, label) for key, label, _ in self._keys)
         self.check()
+
+    def redraw(self) -> None:
+        """Have the line drawn again, by whatever draws it."""
+        if self.cover is not None:
+            self.cover.refresh()
+        else:
+            super().redraw()
 
     def _line(self, width: int) -> Line:
         line, self._spots = key_line(self._shown, width)

@@ -147,13 +147,21 @@ class LineList(ScrollView, can_focus=True):
         self.show_cursor()
         self.repaint()
 
-    def on_focus(self) -> None:
+    def on_focus(self, event: events.Focus) -> None:
         """The cursor looks different in the pane that has the focus."""
-        self.repaint()
+        self._focus_is(True, event, events.DescendantFocus(self))
 
-    def on_blur(self) -> None:
+    def on_blur(self, event: events.Blur) -> None:
         """As on_focus."""
+        self._focus_is(False, event, events.DescendantBlur(self))
+
+    def _focus_is(self, here: bool, event: events.Event, told: events.Event) -> None:
+        """As Textual's widgets have it, which would have every line drawn again."""
+        event.prevent_default()
+        self.has_focus = here
         self.repaint()
+        if self.parent is not None:
+            self.parent.post_message(told)
 
     # -- moving
 
