@@ -13,7 +13,7 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from pleg_tui.ui.widgets.painting import MODES, STYLES
+from pleg_tui.ui.widgets.line_styles import MODES, STYLES, line_style
 from tests.ui.conftest import GRIDS, Stage
 
 _WEIGHTS = ("bold", "dim", "italic", "underline", "reverse", "strike")
@@ -77,11 +77,11 @@ class _Names:
         self._front: dict[str, str] = {_code(self._plain.color): ""}
         self._back: dict[str, str] = {_code(self._plain.bgcolor): ""}
         for name in (*_AS_FOREGROUND, *STYLES):
-            style = screen.get_component_rich_style(f"line--{name}", partial=True)
+            style = line_style(stage.app, name)
             if style.color is not None:
                 self._front.setdefault(_code(style.color), name)
-        for name in (*MODES, *STYLES, "glow"):
-            style = screen.get_component_rich_style(f"line--{name}", partial=True)
+        for name in (*MODES, *STYLES):
+            style = line_style(stage.app, name)
             if style.bgcolor is not None:
                 self._back.setdefault(_code(style.bgcolor), name)
         for bar in screen.query("#status, .page-title, #keys"):

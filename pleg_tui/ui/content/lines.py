@@ -1,7 +1,7 @@
 """Lines of parts: text with the name of its style, exactly as wide as it is to be.
 
 A line is plain data, so that a widget can tell by comparing whether it must be drawn again. The
-styles' names are those that widgets.painting knows.
+styles' names are those that widgets.line_styles knows.
 """
 
 from __future__ import annotations

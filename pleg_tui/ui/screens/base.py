@@ -1,4 +1,4 @@
-"""What all screens are: they hold the styles of lines, and know the app by its own type."""
+"""What all screens are: they know the app by its own type, and are told what changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from textual.widget import Widget
 from pleg_tui.feed.types import Delta
 from pleg_tui.ui.content.bars import Usage
 from pleg_tui.ui.usages import Watched
-from pleg_tui.ui.widgets.painting import COMPONENTS
 
 if TYPE_CHECKING:
     from pleg_tui.ui.app import PlegTui
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 class PlegScreen(Screen[None]):
     """A screen of this program's: the app tells it what changed, and when a second has passed."""
 
-    COMPONENT_CLASSES = COMPONENTS
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """Who has the focus; those that gain and lose it paint themselves, not the whole screen."""
 
@@ -51,5 +49,3 @@ class PlegScreen(Screen[None]):
 
 class PlegModal(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     """A screen over another, which goes on being drawn."""
-
-    COMPONENT_CLASSES = COMPONENTS

@@ -8,7 +8,7 @@ from textual import events
 
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.widgets.line_list import LineList
-from pleg_tui.ui.widgets.painting import CURSOR, CURSOR_BLURRED
+from pleg_tui.ui.widgets.line_styles import CURSOR, CURSOR_BLURRED
 
 Make = Callable[[int, int], tuple[Sequence[Line], Sequence[Sequence[Line]]]]
 """From (width, the one chosen) to (the line of each, what stands below each)."""

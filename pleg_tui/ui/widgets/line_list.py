@@ -11,8 +11,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.widgets.line_styles import CURSOR, CURSOR_BLURRED
 from pleg_tui.ui.widgets.own_lines import OwnLines
-from pleg_tui.ui.widgets.painting import CURSOR, CURSOR_BLURRED, Painter
+from pleg_tui.ui.widgets.painting import Painter
 from pleg_tui.ui.widgets.side_bar import SideBar
 
 BLANK: Line = ()

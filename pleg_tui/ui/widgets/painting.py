@@ -12,56 +12,9 @@ from pleg_tui.ui.content.finding import MATCH, MATCH_HERE
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.content.logs import OWN, look_of
 from pleg_tui.ui.content.pods import GLOW
+from pleg_tui.ui.widgets.line_styles import GLOWING, line_style
 from pleg_tui.ui.widgets.own_strip import OwnStrip
 
-STYLES = (
-    "dim",
-    "off",
-    "strong",
-    "name",
-    "container",
-    "heading",
-    "accent",
-    "rule",
-    "hatch",
-    "key",
-    "title",
-    "title-focus",
-    "badge",
-    "badge-warn",
-    "good",
-    "busy",
-    "warn",
-    "bad",
-    "good-bold",
-    "busy-bold",
-    "warn-bold",
-    "bad-bold",
-    "error",
-    "warning",
-    "section",
-    "label",
-    "string",
-    "number",
-    "match",
-    "match-here",
-    "mode-here",
-    "polling",
-    "evented",
-)
-"""The names of styles; each is the component class `line--NAME` of the screen.
-
-Of the screen, not of each widget that paints: Textual works out every component class of every
-widget whenever the focus moves.
-"""
-
-CURSOR = "cursor"
-CURSOR_BLURRED = "cursor-blurred"
-STALE = "stale"
-MODES = (CURSOR, CURSOR_BLURRED, STALE)
-"""Whole-line looks, laid over the styles of the parts."""
-
-COMPONENTS = {f"line--{name}" for name in (*STYLES, *MODES, "glow")}
 _MOST_STRIPS = 500
 
 
@@ -115,18 +68,18 @@ class Painter:
         key = (name, mode)
         style = self._styles.get(key)
         if style is None:
-            component = self._widget.screen.get_component_rich_style
+            app = self._widget.app
             style = self._widget.rich_style
             plain = name.removesuffix(GLOW)
             if plain.startswith(OWN):
                 style += _own_style(plain)
             elif plain:
-                style += component(f"line--{plain}", partial=True)
+                style += line_style(app, plain)
             if plain is not name:
-                style += component("line--glow", partial=True)
+                style += line_style(app, GLOWING)
             if mode:
-                style += component(f"line--{mode}", partial=True)
+                style += line_style(app, mode)
             if plain in (MATCH, MATCH_HERE):  # seen on the cursor's line, too
-                style += component(f"line--{plain}", partial=True)
+                style += line_style(app, plain)
             self._styles[key] = style
         return style

@@ -21,7 +21,7 @@ from pleg_tui.ui.content.pods import Drawing, Lines, row_line
 from pleg_tui.ui.content.text import SECOND, steady
 from pleg_tui.ui.content.usage import NO_SAMPLES, Sample
 from pleg_tui.ui.widgets.line_list import BLANK, LineList
-from pleg_tui.ui.widgets.painting import STALE
+from pleg_tui.ui.widgets.line_styles import STALE
 
 GLOW_S = 1.0
 """How long a value that has just changed glows."""

@@ -28,8 +28,9 @@ from pleg_tui.ui.content.timeline import (
     label_width,
     track_line,
 )
+from pleg_tui.ui.widgets.line_styles import CURSOR
 from pleg_tui.ui.widgets.own_lines import OwnLines
-from pleg_tui.ui.widgets.painting import CURSOR, Painter
+from pleg_tui.ui.widgets.painting import Painter
 
 BELOW = 2
 """Lines under the strips: the time, and the change at the cursor."""
