@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.message import DecodeError, Message
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 
 M = TypeVar("M", bound=Message)
 
@@ -123,13 +126,15 @@ def _twin(full_name: str, file: FileDescriptor) -> type[Message]:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(full_name))
 
 
-def _descriptor(file: FileDescriptor) -> descriptor_pb2.FileDescriptorProto:
-    definition = descriptor_pb2.FileDescriptorProto()
+def _descriptor(file: FileDescriptor) -> FileDescriptorProto:
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto  # seldom needed
+
+    definition = FileDescriptorProto()
     file.CopyToProto(definition)
     return definition
 
 
-def _loosen(message: descriptor_pb2.DescriptorProto) -> None:
+def _loosen(message: DescriptorProto) -> None:
     message.options.ClearField("map_entry")
     for field in message.field:
         if field.type == field.TYPE_STRING:

@@ -10,6 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pleg_tui.ui import palette  # isort: split
+
+palette.put_off()
+
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -445,6 +449,11 @@ class PlegTui(OnTerminal, inherit_bindings=False):
     def action_interrupt(self) -> None:
         """Ctrl-C."""
         self.exit(return_code=130)
+
+    def action_command_palette(self) -> None:
+        """Open the palette."""
+        palette.load()
+        super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: every action that has a key, and the themes."""
