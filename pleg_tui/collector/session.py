@@ -28,10 +28,9 @@ from pleg_tui.frames import Flag, Kind
 from pleg_tui.model import ContainerState, Source
 
 CONNECT_TIMEOUT_S = 3.0
-SETTLE_S = 0.05
-"""Between opening a stream and listing: no runtime confirms a subscription before an event."""
 CONFIRM_S = 2.0
-"""Then one more listing, which closes the gap between the two for good."""
+"""After the first listing one more: no runtime confirms a subscription before an event, so what
+happened between the first listing and the moment the stream really began is only found here."""
 TRIM_S = 1.0
 """After a listing its memory is given back, once it has been handed on."""
 
@@ -140,9 +139,7 @@ class Session:
             if self.options.source != "none" and source is not Source.RELIST:
                 stream = asyncio.create_task(self._follow(source))
                 tasks.append(stream)
-                await asyncio.sleep(SETTLE_S)
-                if stream.done():
-                    stream.result()
+                await asyncio.sleep(0)  # its request goes out first
             await listing(self.runtime, self._flags)
             self._tell_stream("connected", source)
             self.connected = True
