@@ -36,7 +36,7 @@ from pleg_tui.ui.widgets.event_list import EventList
 from pleg_tui.ui.widgets.key_bar import KeyBar
 from pleg_tui.ui.widgets.pod_list import PodList
 from pleg_tui.ui.widgets.strip_pane import StripPane
-from pleg_tui.ui.widgets.timeline import Timeline
+from pleg_tui.ui.widgets.timeline import TALL, Timeline
 
 MIN_WIDTH, MIN_HEIGHT = 60, 15
 MESSAGE_S = 8.0
@@ -109,6 +109,7 @@ class Live(FilterPane, ListPane, HintPane):
 
     def compose(self) -> ComposeResult:
         """Build the screen."""
+        self._suit_the_terminal()
         glyphs = self.tui.glyphs
         yield Bar(self._status_line, id="status")
         yield Bar(self.tui.drift_line, id="drift")
@@ -122,6 +123,17 @@ class Live(FilterPane, ListPane, HintPane):
         yield self.hint()
         yield KeyBar(FOOTER, id="keys")
         yield Static("", id="too-small", markup=False)
+
+    def _suit_the_terminal(self) -> None:
+        """Have the classes of the terminal's size before there are parts to be styled anew."""
+        size = self.app.size
+        for most, limits in (
+            (size.width, self.app.HORIZONTAL_BREAKPOINTS),
+            (size.height, self.app.VERTICAL_BREAKPOINTS),
+        ):
+            self.add_class([name for least, name in limits if least <= most][-1], update=False)
+        if size.height >= TALL:
+            self.add_class("-timeline", update=False)
 
     def on_mount(self) -> None:
         """The parts are there: from now on the feed is drawn."""
