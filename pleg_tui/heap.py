@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+from typing import Any
 
 _LARGE = 256 << 10
 """More than is read or written at once, less than a listing of a few hundred containers."""
@@ -12,7 +12,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 def trim() -> None:
     """Give back what is free now: for after something large (malloc_trim(3))."""
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    malloc_trim = _c("malloc_trim")
     if malloc_trim is not None:
         malloc_trim(0)
 
@@ -24,7 +24,14 @@ def give_back() -> None:
     one listing several times its size, until the end of the process. Call it at the start. Another
     C library is left as it is.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _c("mallopt")
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _LARGE)
         mallopt(_TRIM_THRESHOLD, _LARGE)
+
+
+def _c(name: str) -> Any:
+    """A function of the C library; None where that has no such one."""
+    import ctypes  # after the start
+
+    return getattr(ctypes.CDLL(None), name, None)

@@ -15,19 +15,20 @@ import stat
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40
 """As many as the kernel follows on one path (MAXSYMLINKS)."""
+# Not compiled before they are needed: they are a long way from the start of most runs.
 _SECRETS = (
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 (hidden)"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), "(token hidden)"),
+    (r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", r"\1 (hidden)", re.IGNORECASE),
+    (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?", "(token hidden)", 0),
     (
-        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL),
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)",
         "(private key hidden)",
+        re.DOTALL,
     ),
     (
-        re.compile(
-            r"(?i)([\w-]*(?:passw(?:or)?d|passwd|secret|token|api_?key|credential)[\w-]*"
-            r"[\"']?\s*[=:]\s*[\"']?)(?!\(hidden\))[^\s\"',;]+"
-        ),
+        r"([\w-]*(?:passw(?:or)?d|passwd|secret|token|api_?key|credential)[\w-]*"
+        r"[\"']?\s*[=:]\s*[\"']?)(?!\(hidden\))[^\s\"',;]+",
         r"\1(hidden)",
+        re.IGNORECASE,
     ),
 )
 
@@ -41,8 +42,8 @@ def redacted(text: str) -> str:
 
     Bearer tokens, JSON web tokens, private keys, and what follows a name such as `DB_PASSWORD=`.
     """
-    for secret, instead in _SECRETS:
-        text = secret.sub(instead, text)
+    for secret, instead, flags in _SECRETS:
+        text = re.sub(secret, instead, text, flags=flags)
     return text
 
 

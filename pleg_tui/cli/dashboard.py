@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from pleg_tui import heap
 from pleg_tui.cli import connect, demo_node, looks
 from pleg_tui.cli.errors import UsageError
 from pleg_tui.cli.node_access import kubelet_options, marked
@@ -37,7 +36,6 @@ def run(options: Namespace, resolved: Resolved) -> int:
     if hasattr(options, "output"):
         raise UsageError("the dashboard prints nothing: use `pleg-tui pods` or `pleg-tui events`")
     need_terminal()
-    heap.give_back()
     demo = getattr(options, "command", None) == "demo" or hasattr(options, "demo")
     with contextlib.ExitStack() as stack:
         node = stack.enter_context(demo_node.demo_node(options)) if demo else None

@@ -8,9 +8,6 @@ from typing import Any, TypeVar
 
 from pleg_tui.cli.times import seconds
 from pleg_tui.feed.types import SourceChoice
-from pleg_tui.sim.flavours import FLAVOURS
-from pleg_tui.sim.options import SCENARIOS
-from pleg_tui.sim.options import Options as SimulatorOptions
 from pleg_tui.ui.options import THEMES
 
 _T = TypeVar("_T")
@@ -184,6 +181,10 @@ def demo(parser: argparse.ArgumentParser, *, shown: bool = True, seed: bool = Tr
 
 def simulator(parser: argparse.ArgumentParser, *, shown: bool = True, seed: bool = True) -> None:
     """What the simulated runtime is like."""
+    from pleg_tui.sim.flavours import FLAVOURS
+    from pleg_tui.sim.options import SCENARIOS
+    from pleg_tui.sim.options import Options as SimulatorOptions
+
     group = parser.add_argument_group("simulated runtime") if shown else parser
     default = SimulatorOptions()
 

@@ -33,7 +33,7 @@ from pleg_tui.ui.pump import Pump
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.live import Live
 from pleg_tui.ui.style_sheet import ReadOnce
-from pleg_tui.ui.themes import load_theme, load_themes, style_files
+from pleg_tui.ui.themes import load_theme, style_files
 from pleg_tui.ui.type_ahead import TypeAhead, Typed
 from pleg_tui.ui.usage import UsageMeter
 from pleg_tui.ui.usages import Sampler, Usages
@@ -166,9 +166,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         self.add_mode(LIVE.name, self.get_default_screen)
         for mode in MODES[1:]:
             self.add_mode(mode.name, mode.load)
-        for theme in load_themes():
-            self.register_theme(theme)
-        self.theme = self._theme_name()
+        self.use_theme(self._theme_name())
         self.set_keymap(dict(options.keymap))  # before there is a screen, which would keep the old
 
     def _theme_name(self) -> str:
@@ -176,6 +174,11 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         if self.no_color and not name.startswith("ansi"):
             return "ansi-light" if name.endswith("light") else "ansi-dark"
         return name
+
+    def use_theme(self, name: str) -> None:
+        """Draw in the colours of one of this program's themes, which are read when first used."""
+        self.register_theme(load_theme(name))
+        self.theme = name
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """This program's own colours, for Textual's themes, which do not have them."""
@@ -471,7 +474,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
             yield SystemCommand(title, "simulated", partial(self._cause, title, said, cause))
         for name in THEMES:
             yield SystemCommand(
-                f"Use the colours of {name}", "theme", partial(setattr, self, "theme", name)
+                f"Use the colours of {name}", "theme", partial(self.use_theme, name)
             )
 
     def _cause(self, title: str, said: str, cause: Callable[[], None]) -> None:

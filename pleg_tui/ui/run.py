@@ -7,6 +7,7 @@ import contextlib
 import sys
 from typing import Any
 
+from pleg_tui import heap
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Feed
 from pleg_tui.private import redacted
@@ -14,6 +15,9 @@ from pleg_tui.ui import signals
 from pleg_tui.ui.app import PlegTui, log
 from pleg_tui.ui.garbage import SETTLED_S, settle
 from pleg_tui.ui.options import UiOptions
+
+_GIVE_BACK_S = 1.0
+"""Once there is a picture, and before the second listing."""
 
 
 def run(feed: Feed, options: UiOptions) -> int:
@@ -28,6 +32,7 @@ def run(feed: Feed, options: UiOptions) -> int:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, context: _loop_failed(app, context))
         signals.install(app, loop)
+        loop.call_later(_GIVE_BACK_S, heap.give_back)
         loop.call_later(SETTLED_S, settle)
         try:
             await app.run_async(mouse=options.mouse)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from textual.theme import BUILTIN_THEMES, Theme
-
-from pleg_tui.ui.options import THEMES
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -32,16 +30,13 @@ def style_files() -> list[Path]:
     return [styles_dir() / name for name in ("base.tcss", "layout.tcss")]
 
 
+@cache
 def load_theme(name: str) -> Theme:
     """One of this program's themes; those of sixteen colours build on Textual's own."""
-    data = tomllib.loads((styles_dir() / "themes" / f"{name}.toml").read_text("utf-8"))
+    data = json.loads((styles_dir() / "themes" / f"{name}.json").read_bytes())
+    del data["about"]
     variables = data.pop("variables")
     if data.pop("ansi", False):
         theme = BUILTIN_THEMES[name]
         return replace(theme, variables={**theme.variables, **variables})
     return Theme(name=name, variables=variables, **data)
-
-
-def load_themes() -> list[Theme]:
-    """Every theme that --theme names."""
-    return [load_theme(name) for name in THEMES]

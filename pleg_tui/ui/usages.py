@@ -6,13 +6,16 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pleg_tui.model import Pod
-from pleg_tui.node.figures import Usage
-from pleg_tui.node.usage import FAR_NS, NEAR_NS, ORDER_NS, History, due
+from pleg_tui.node.usage_rounds import FAR_NS, NEAR_NS, ORDER_NS, due
 from pleg_tui.ui.content.usage import NOT_YET, Sample, members
 from pleg_tui.ui.off_loop import off_loop
+
+if TYPE_CHECKING:
+    from pleg_tui.node.figures import Usage
+    from pleg_tui.node.usage import History
 
 _AT_ONCE = 80
 """Pods read in one round: those on the screen, and so many others as there is room for."""

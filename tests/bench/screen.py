@@ -29,6 +29,10 @@ from tests.bench.harness import ROOT
 from tests.terminal import children_of, command_line
 
 
+COMMAND = str(Path(sys.executable).with_name("pleg-tui"))
+"""As it is typed: `python -m` starts later than that."""
+
+
 def environment(**more: str) -> dict[str, str]:
     """As over an ordinary terminal, with no settings of whoever runs this."""
     kept = {
@@ -195,7 +199,7 @@ def dashboard(
     heard: Callable[[float, bytes], None] | None = None,
 ) -> Screen:
     """The dashboard on a runtime."""
-    program = [sys.executable, "-P", "-m", "pleg_tui", "-r", endpoint, *options]
+    program = [COMMAND, "-r", endpoint, *options]
     return Screen(program, columns, lines, heard)
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pleg_tui.node.cgroup_files import OpenFiles, number
 from pleg_tui.node.cgroups import CgroupIndex
 from pleg_tui.node.figures import FIGURES, add_up, unknown
-from pleg_tui.node.usage import HISTORY, MAX_IDS, UsageSampler, due
+from pleg_tui.node.usage import HISTORY, MAX_IDS, UsageSampler
+from pleg_tui.node.usage_rounds import due
 from tests.node_room.trees import Tree, a_uid, an_id
 
 MIB = 1 << 20

@@ -14,6 +14,10 @@ from rich.cells import chop_cells
 from pleg_tui.ui.content.text import cut, width_of
 
 
+OWN = "own:"
+"""Names of styles that begin so stand for what a log line asks for itself (content.logs)."""
+
+
 class Part(NamedTuple):
     """A run of text in one style."""
 

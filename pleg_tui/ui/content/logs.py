@@ -12,11 +12,9 @@ from rich.cells import chop_cells
 from pleg_tui.node.log_format import LogLine, Stream
 from pleg_tui.node.log_text import PLAIN, Run, Style
 from pleg_tui.ui.content.glyphs import Glyphs
-from pleg_tui.ui.content.lines import Line, Part
+from pleg_tui.ui.content.lines import OWN, Line, Part
 from pleg_tui.ui.content.text import SECOND, clock, cut, tidy, width_of
 
-OWN = "own:"
-"""Names of styles that begin so stand for what a log line asks for itself."""
 STAMP = len("12:34:56.789")
 _NAMES: dict[Style, str] = {}
 _LOOKS: dict[str, Style] = {}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pleg_tui.model import ContainerState, Pod
-from pleg_tui.node.figures import Usage
 from pleg_tui.ui.content.filters import NO_FILTER, Filter
 from pleg_tui.ui.content.status import Change, Status
+
+if TYPE_CHECKING:
+    from pleg_tui.node.figures import Usage
 
 Key = tuple[object, ...]
 """A sort key. Keys of one order compare with one another; the pod's key ends each, so no two are

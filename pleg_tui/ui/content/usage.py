@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from pleg_tui.model import Container, ContainerState, Pod, SandboxState
-from pleg_tui.node.figures import Usage
 from pleg_tui.ui.content.glyphs import Glyphs
 from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.spark import spark
 from pleg_tui.ui.content.text import count, fit_right, span
+
+if TYPE_CHECKING:
+    from pleg_tui.node.figures import Usage
 
 NEAR_LIMIT = 0.9
 """From this share of its limit on, memory is marked."""

@@ -9,8 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from pleg_tui.ui.content.finding import MATCH, MATCH_HERE
-from pleg_tui.ui.content.lines import Line
-from pleg_tui.ui.content.logs import OWN, look_of
+from pleg_tui.ui.content.lines import OWN, Line
 from pleg_tui.ui.content.pods import GLOW
 from pleg_tui.ui.widgets.line_styles import GLOWING, line_style
 from pleg_tui.ui.widgets.own_strip import OwnStrip
@@ -20,6 +19,8 @@ _MOST_STRIPS = 500
 
 def _own_style(name: str) -> Style:
     """The style that a line of a log asks for itself."""
+    from pleg_tui.ui.content.logs import look_of  # only logs have such
+
     look = look_of(name)
     colour: Color | None = None
     if isinstance(look.fg, tuple):
