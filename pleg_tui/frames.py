@@ -10,12 +10,12 @@ Layout, little-endian: size of the payload (u32), kind (u16), flags (u16), ref (
 
 from __future__ import annotations
 
-import json
 import struct
 from enum import IntEnum
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import decode
 
 VERSION = 1
 MAX_PAYLOAD = 64 << 20
@@ -95,12 +95,20 @@ class Frame(Struct, frozen=True):
             FrameError: it is not a JSON object.
         """
         try:
-            value = json.loads(self.payload)
-        except ValueError as error:
-            raise FrameError(f"frame of kind {self.kind} is not JSON: {error}") from None
+            value = decode(self.payload)
+        except ValueError:
+            value = self._tolerant_json()
         if not isinstance(value, dict):
             raise FrameError(f"frame of kind {self.kind} is not a JSON object")
         return value
+
+    def _tolerant_json(self) -> Any:
+        import json  # takes halves of characters, too
+
+        try:
+            return json.loads(self.payload)
+        except ValueError as error:
+            raise FrameError(f"frame of kind {self.kind} is not JSON: {error}") from None
 
 
 def encode(
@@ -113,7 +121,12 @@ def encode(
 def encode_json(
     kind: int, value: dict[str, Any], mono: int = 0, wall: int = 0, ref: int = 0, flags: int = 0
 ) -> bytes:
-    """One frame with a JSON payload."""
+    """One frame with a JSON payload.
+
+    It is ASCII: a text that was a file's name may hold halves of characters, which are no UTF-8.
+    """
+    import json
+
     return encode(kind, json.dumps(value, separators=(",", ":")).encode(), mono, wall, ref, flags)
 
 

@@ -47,7 +47,7 @@ def kubelet_options(options: Namespace) -> KubeletOptions:
 
 def marked(root: str) -> bool:
     """The node under this root says that it is simulated."""
-    from pleg_tui.sim.node_options import MARKER
+    from pleg_tui.sim.flavours import MARKER
 
     return os.path.exists(under(root, f"/{MARKER}"))  # noqa: PTH110
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 from pleg_tui.cli import groups
@@ -99,11 +102,33 @@ restarts both. Prints one JSON line when it serves: where everything is.
 """
 
 
+@cache
+def _columns() -> int:
+    """The terminal's width, as shutil.get_terminal_size() has it."""
+    try:
+        said = int(os.environ.get("COLUMNS", ""))
+    except ValueError:
+        said = 0
+    if said > 0:
+        return said
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Argparse's, which asks for the width, by way of a module to load, at every option put in."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises instead of printing, and takes no abbreviations."""
 
     def __init__(self, *, fill: Callable[[Parser], None] | None = None, **settings: Any) -> None:
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        settings.setdefault("formatter_class", _Help)
         settings.setdefault("allow_abbrev", False)
         super().__init__(**settings)
         self._fill = fill

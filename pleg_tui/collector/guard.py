@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
-import faulthandler
 import os
 import signal
 from typing import IO
@@ -33,6 +31,8 @@ def die_with(parent_pid: int) -> bool:
     Returns:
         False when the parent is gone already.
     """
+    import ctypes  # the parent, which knows the exit code from here, needs none
+
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     return os.getppid() == parent_pid
@@ -45,6 +45,8 @@ def watch(log: IO[str]) -> None:
     it has a handler in C write down where Python was. A parent may have left the signal ignored or
     blocked, and programs keep that.
     """
+    import faulthandler
+
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     faulthandler.register(signal.SIGALRM, file=log, chain=True)

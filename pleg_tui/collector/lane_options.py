@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 
-from msgspec import Struct, to_builtins
+from pleg_tui.collector.orders import Orders
 
 
 class Work(StrEnum):
@@ -21,7 +20,7 @@ class Work(StrEnum):
     """Only ask who the runtime is, and wait to be ended."""
 
 
-class LaneOptions(Struct, frozen=True):
+class LaneOptions(Orders, frozen=True):
     """The orders of one lane's process."""
 
     endpoint: str
@@ -37,20 +36,3 @@ class LaneOptions(Struct, frozen=True):
     """The lane ends when this is no longer its parent; 0 to live on."""
     debug: str = ""
     """A file for the log; empty for none."""
-
-    def dumps(self) -> str:
-        """As the one argument."""
-        return json.dumps(to_builtins(self), separators=(",", ":"))
-
-    @classmethod
-    def loads(cls, text: str) -> LaneOptions:
-        """From the one argument.
-
-        Raises:
-            ValueError: it is not what dumps() made.
-        """
-        try:
-            values = json.loads(text)
-            return cls(**{**values, "work": Work(values["work"])})
-        except (TypeError, KeyError) as error:
-            raise ValueError(str(error)) from None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
-from msgspec import Struct, to_builtins
+from pleg_tui.collector.orders import Orders
 
 
-class Options(Struct, frozen=True):
+class Options(Orders, frozen=True):
     """The orders of one collector process."""
 
     endpoint: str
@@ -32,19 +30,3 @@ class Options(Struct, frozen=True):
     """Held for a reader that is slow; about ten thousand events."""
     debug: str = ""
     """A file for the log; empty for none."""
-
-    def dumps(self) -> str:
-        """As the one argument."""
-        return json.dumps(to_builtins(self), separators=(",", ":"))
-
-    @classmethod
-    def loads(cls, text: str) -> Options:
-        """From the one argument.
-
-        Raises:
-            ValueError: it is not what dumps() made.
-        """
-        try:
-            return cls(**json.loads(text))
-        except TypeError as error:
-            raise ValueError(str(error)) from None

@@ -11,6 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+MARKER = "pleg-tui-simulated"
+"""A file of this name in a root says that the node is simulated."""
 SUFFIX = "+simulated"
 """Every runtime_version ends in it, so that no reader can take a simulator for a runtime."""
 

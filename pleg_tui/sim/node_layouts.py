@@ -15,7 +15,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pleg_tui.sim.node_config import ConfigError, environment
-from pleg_tui.sim.node_options import MARKER, Layout, NodeOptions
+from pleg_tui.sim.flavours import MARKER
+from pleg_tui.sim.node_options import Layout, NodeOptions
 
 HOSTNAME = "simulated-node"
 _CONTAINERD = "unix:///run/containerd/containerd.sock"

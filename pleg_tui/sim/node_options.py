@@ -15,8 +15,6 @@ from msgspec import Struct, field
 from pleg_tui.sim import options as runtime_options
 from pleg_tui.sim.flavours import SUFFIX
 
-MARKER = "pleg-tui-simulated"
-"""A file of this name in a root says that the node is simulated."""
 DEFAULT_KUBELET = "1.36.2"
 
 

@@ -110,6 +110,10 @@ class PlegTui(OnTerminal, inherit_bindings=False):
           for mode in (MODES if len(MODES) > 1 else ())),
     ]  # fmt: skip
 
+    _has_theme = False
+    _variables: tuple[str, dict[str, str]] = ("", {})
+    """The theme that they are of, and what the style sheet's variables mean in it."""
+
     def __init__(
         self,
         feed: Feed,
@@ -123,7 +127,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         drift: Drift | None = None,
     ) -> None:
         super().__init__(options, [str(path) for path in style_files()])
-        self.stylesheet = ReadOnce(variables=self.get_css_variables())
+        self.stylesheet = ReadOnce()
         self.feed = feed
         self.now = now
         """Wall time, ns."""
@@ -178,7 +182,16 @@ class PlegTui(OnTerminal, inherit_bindings=False):
     def use_theme(self, name: str) -> None:
         """Draw in the colours of one of this program's themes, which are read when first used."""
         self.register_theme(load_theme(name))
+        self._has_theme = True
         self.theme = name
+
+    def get_css_variables(self) -> dict[str, str]:
+        """As Textual's, worked out once; there are none before there is a theme of ours."""
+        if not self._has_theme:
+            return {}
+        if self._variables[0] != self.theme:
+            self._variables = self.theme, super().get_css_variables()
+        return self._variables[1]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """This program's own colours, for Textual's themes, which do not have them."""

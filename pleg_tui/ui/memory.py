@@ -8,12 +8,13 @@ anywhere. What is written as root into another's home is given to that other.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from msgspec.json import decode, encode
 
 from pleg_tui.private import open_folder
 
@@ -104,7 +105,7 @@ class Memory:
             known = self._known()
         except MemoryFault:
             known = {}
-        data = json.dumps({**known, "version": 1, name: value}).encode() + b"\n"
+        data = encode({**known, "version": 1, name: value}) + b"\n"
         try:
             self._write(data)
         except OSError as error:
@@ -120,7 +121,7 @@ class Memory:
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise ValueError("not a file")
-            return json.loads(os.read(file, _MOST_BYTES))
+            return decode(os.read(file, _MOST_BYTES))
         finally:
             os.close(file)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from msgspec.json import decode
 from textual.theme import BUILTIN_THEMES, Theme
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ def style_files() -> list[Path]:
 @cache
 def load_theme(name: str) -> Theme:
     """One of this program's themes; those of sixteen colours build on Textual's own."""
-    data = json.loads((styles_dir() / "themes" / f"{name}.json").read_bytes())
+    data = decode((styles_dir() / "themes" / f"{name}.json").read_bytes())
     del data["about"]
     variables = data.pop("variables")
     if data.pop("ansi", False):
