@@ -38,13 +38,13 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> Any:
         own = vars(self)
         with own["_lock"]:
-            if self.__class__ is _Later:  # no other thread was faster
+            if type(self) is _Later:  # no other thread was faster
                 if own["_loads"]:  # it looks for something in itself
                     raise AttributeError(name)
                 own["_loads"] = True
                 try:
                     own["__loader__"].exec_module(self)
-                    self.__class__ = ModuleType
+                    self.__class__ = ModuleType  # type: ignore[assignment]
                 finally:
                     own["_loads"] = False
         return getattr(self, name)
@@ -59,12 +59,13 @@ class _Loader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:  # noqa: ARG002
         return None  # Python's own will do
 
     def exec_module(self, module: ModuleType) -> None:
-        assert module.__spec__ is not None
-        module.__spec__.loader = module.__loader__ = self._real
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._real
+        module.__loader__ = self._real
         vars(module).update(_lock=RLock(), _loads=False)
         module.__class__ = _Later
 

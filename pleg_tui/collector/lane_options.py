@@ -30,9 +30,5 @@ class LaneOptions(Orders, frozen=True):
     """Of the relist (the kubelet's genericPlegRelistPeriod)."""
     second_listing: bool = False
     """Each changed pod is listed once more by its UID, as kubelets until 1.35 do (k/k#137471)."""
-    heartbeat_fd: int = -1
-    """A pipe that gets a byte every BEAT_S seconds; -1 for none."""
-    parent_pid: int = 0
-    """The lane ends when this is no longer its parent; 0 to live on."""
     debug: str = ""
     """A file for the log; empty for none."""

@@ -15,10 +15,6 @@ class Options(Orders, frozen=True):
     resync_s: float = 300.0
     relist_s: float = 5.0
     root: str = "/"
-    heartbeat_fd: int = -1
-    """A pipe that gets a byte every BEAT_S seconds; -1 for none."""
-    parent_pid: int = 0
-    """The collector ends when this is no longer its parent; 0 to live on."""
     allow_cri_events: bool = True
     """False after a guard had to act: no CRI event stream in this run any more."""
     why_no_cri_events: str = ""

@@ -8,8 +8,13 @@ from msgspec import Struct, convert, to_builtins
 from msgspec.json import decode, encode
 
 
-class Orders(Struct, frozen=True):
+class Orders(Struct, frozen=True, kw_only=True):
     """Orders to a child: a Struct that fits into an argument."""
+
+    heartbeat_fd: int = -1
+    """A pipe that gets a byte every BEAT_S seconds; -1 for none."""
+    parent_pid: int = 0
+    """The child ends when this is no longer its parent; 0 to live on."""
 
     def dumps(self) -> str:
         """As the one argument."""

@@ -20,8 +20,8 @@ import time
 
 from msgspec.structs import replace
 
-from pleg_tui.collector.lane_options import LaneOptions
 from pleg_tui.collector.options import Options
+from pleg_tui.collector.orders import Orders
 from pleg_tui.feed.types import Settings
 
 SILENCE_S = 2.0
@@ -43,7 +43,7 @@ class CollectorProcess:
         OSError: no process could be started.
     """
 
-    def __init__(self, options: Options | LaneOptions, module: str = "pleg_tui.collector") -> None:
+    def __init__(self, options: Orders, module: str = "pleg_tui.collector") -> None:
         """Start it.
 
         Args:

@@ -14,8 +14,8 @@ from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from pleg_tui.sim.node_config import ConfigError, environment
 from pleg_tui.sim.flavours import MARKER
+from pleg_tui.sim.node_config import ConfigError, environment
 from pleg_tui.sim.node_options import Layout, NodeOptions
 
 HOSTNAME = "simulated-node"

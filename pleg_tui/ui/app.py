@@ -10,10 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pleg_tui.ui import palette  # isort: split
-
-palette.put_off()
-
 from textual import events
 from textual.app import SystemCommand
 from textual.binding import ActiveBinding, Binding, BindingType
@@ -21,7 +17,7 @@ from textual.screen import Screen
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Delta, Feed, Health, Phase, Settings
-from pleg_tui.ui.clipboard import TooLongError, copy_sequence
+from pleg_tui.ui import palette
 from pleg_tui.ui.content.bars import SOURCES, Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
@@ -433,6 +429,8 @@ class PlegTui(OnTerminal, inherit_bindings=False):
 
     def copy(self, text: str, name: str = "") -> None:
         """Ask the terminal to copy a text, and say so."""
+        from pleg_tui.ui.clipboard import TooLongError, copy_sequence
+
         try:
             sequence = copy_sequence(text, os.environ)
         except TooLongError as error:

@@ -24,7 +24,7 @@ _NAMES = (
 )
 
 
-def put_off() -> None:
+def _put_off() -> None:
     """Import Textual's app without it, where Textual is not loaded yet."""
     if _PALETTE in sys.modules or _USERS[0] in sys.modules:
         return
@@ -49,3 +49,6 @@ def load() -> None:
         for name in _NAMES:
             if hasattr(user, name):
                 setattr(user, name, getattr(real, name))
+
+
+_put_off()

@@ -11,7 +11,10 @@ from pleg_tui import heap
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Feed
 from pleg_tui.private import redacted
-from pleg_tui.ui import signals
+from pleg_tui.ui import (
+    palette,  # noqa: F401 - before Textual's app, which it keeps from loading the palette
+    signals,
+)
 from pleg_tui.ui.app import PlegTui, log
 from pleg_tui.ui.garbage import SETTLED_S, settle
 from pleg_tui.ui.options import UiOptions

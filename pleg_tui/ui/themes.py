@@ -26,8 +26,13 @@ def styles_dir() -> Path:
 
 
 def style_files() -> list[Path]:
-    """Every style sheet, in the order in which they are read."""
+    """The style sheets of the Live screen, in the order in which they are read."""
     return [styles_dir() / name for name in ("base.tcss", "layout.tcss")]
+
+
+def screens_file() -> Path:
+    """The style sheet of all other screens."""
+    return styles_dir() / "screens.tcss"
 
 
 @cache

@@ -28,7 +28,6 @@ from pleg_tui.ui.memory import FILE
 from tests.bench.harness import ROOT
 from tests.terminal import children_of, command_line
 
-
 COMMAND = str(Path(sys.executable).with_name("pleg-tui"))
 """As it is typed: `python -m` starts later than that."""
 

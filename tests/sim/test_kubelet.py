@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pleg_tui.cri import methods
 from pleg_tui.cri import runtime_pb2 as cri
-from pleg_tui.sim.node import SimulatedNode
 from pleg_tui.sim.flavours import MARKER
+from pleg_tui.sim.node import SimulatedNode
 from pleg_tui.sim.node_options import Fault, Layout, NodeOptions
 from pleg_tui.sim.options import Options
 

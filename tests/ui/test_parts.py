@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
-import tomllib
 from base64 import b64decode
 
 import pytest
@@ -15,7 +15,7 @@ from pleg_tui.ui.ascii import ascii_text
 from pleg_tui.ui.clipboard import TooLongError, copy_sequence
 from pleg_tui.ui.options import THEMES, UiOptions, prepare_environment
 from pleg_tui.ui.pump import AHEAD_S, Pump
-from pleg_tui.ui.themes import load_theme, style_files, styles_dir
+from pleg_tui.ui.themes import load_theme, screens_file, style_files, styles_dir
 from pleg_tui.ui.usage import UsageMeter, process_usage
 from pleg_tui.ui.widgets.line_styles import MODES, STYLES
 
@@ -185,7 +185,7 @@ def test_its_own_cost_is_that_of_both_processes_since_the_last_reading() -> None
 def test_every_theme_has_every_colour_that_the_styles_use() -> None:
     used = {
         word.strip("$;,{}")
-        for path in style_files()
+        for path in (*style_files(), screens_file())
         for word in path.read_text("utf-8").split()
         if word.startswith("$pleg-")
     }
@@ -199,7 +199,7 @@ def test_every_theme_has_every_colour_that_the_styles_use() -> None:
 def test_text_can_be_read_on_its_ground() -> None:
     """WCAG's contrast of at least 4.5 to 1 for text, in the themes that set a ground."""
     for name in THEMES[:2]:
-        data = tomllib.loads((styles_dir() / "themes" / f"{name}.toml").read_text("utf-8"))
+        data = json.loads((styles_dir() / "themes" / f"{name}.json").read_bytes())
         variables = data["variables"]
         for ground in (data["background"], variables["pleg-bar"], variables["pleg-cursor"]):
             for tone in ("strong", "soft", "accent", "good", "busy", "warn", "bad"):

@@ -13,7 +13,6 @@ from rich.cells import chop_cells
 
 from pleg_tui.ui.content.text import cut, width_of
 
-
 OWN = "own:"
 """Names of styles that begin so stand for what a log line asks for itself (content.logs)."""
 

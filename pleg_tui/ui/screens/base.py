@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, cast
 
-from textual import events
+from textual import events, on
 from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.widget import Widget
 
 from pleg_tui.feed.types import Delta
 from pleg_tui.ui.content.bars import Usage
+from pleg_tui.ui.themes import screens_file
 from pleg_tui.ui.usages import Watched
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class PlegScreen(Screen[None]):
 
     _resumed = False
 
-    def on_screen_resume(self, event: events.ScreenResume) -> None:
+    @on(events.ScreenResume)
+    def _shown(self, event: events.ScreenResume) -> None:
         """Shown for the first time: its parts got their styles a moment ago."""
         if not self._resumed:
             self._resumed = True
@@ -58,3 +60,5 @@ class PlegScreen(Screen[None]):
 
 class PlegModal(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     """A screen over another, which goes on being drawn."""
+
+    CSS_PATH = screens_file()

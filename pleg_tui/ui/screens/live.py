@@ -128,10 +128,10 @@ class Live(FilterPane, ListPane, HintPane):
         """Have the classes of the terminal's size before there are parts to be styled anew."""
         size = self.app.size
         for most, limits in (
-            (size.width, self.app.HORIZONTAL_BREAKPOINTS),
-            (size.height, self.app.VERTICAL_BREAKPOINTS),
+            (size.width, self.app.HORIZONTAL_BREAKPOINTS or ()),
+            (size.height, self.app.VERTICAL_BREAKPOINTS or ()),
         ):
-            self.add_class([name for least, name in limits if least <= most][-1], update=False)
+            self.add_class(*[name for least, name in limits if least <= most][-1:], update=False)
         if size.height >= TALL:
             self.add_class("-timeline", update=False)
 

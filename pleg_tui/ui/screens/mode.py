@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from pleg_tui.ui.content.bars import Message, StatusFacts, Usage, status_line
 from pleg_tui.ui.content.lines import Line
 from pleg_tui.ui.screens.base import PlegScreen
+from pleg_tui.ui.themes import screens_file
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.key_bar import KeyBar
 
@@ -19,6 +20,7 @@ MESSAGE_S = 8.0
 class ModeScreen(PlegScreen):
     """The status line, a body, the keys."""
 
+    CSS_PATH = screens_file()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "help", id="app.help", tooltip="All keys"),
         Binding("q", "app.quit", "quit", id="app.quit", tooltip="End the program"),

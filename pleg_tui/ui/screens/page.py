@@ -17,6 +17,7 @@ from pleg_tui.ui.content.text import count, cut_middle, tidy
 from pleg_tui.ui.content.text import width_of as cells
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.looking import LookingScreen, Target
+from pleg_tui.ui.themes import screens_file
 from pleg_tui.ui.widgets.bar import Bar
 from pleg_tui.ui.widgets.key_bar import KeyBar
 from pleg_tui.ui.widgets.prompt import Prompt
@@ -28,6 +29,7 @@ class Page(PlegScreen):
     """A title, a body that has the id "text" and the focus, the keys."""
 
     AUTO_FOCUS = "#text"
+    CSS_PATH = screens_file()
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,left", "back", "back", id="page.back", tooltip="Go back"),
     ]
