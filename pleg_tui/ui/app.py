@@ -150,8 +150,6 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         """From a plan to an experiment that can run on this node."""
         self.drift = drift
         """What the kubelet does; None where none is looked at."""
-        if drift is None and options.site is not None:
-            self.drift = self._drift(options.site)
         self.switching: Migrating | None = None
         """A switch as the Migrate screen has it, once that was opened."""
         self._measure = measure or UsageMeter().measure
@@ -237,10 +235,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         self._pump = Pump(_FIRST_FPS, partial(self.call_later, self._take), loop)
         self.feed.on_dirty = self._pump.dirty
         self._take()  # the first picture has what is there already
-        if self.drift is not None:
-            self.closers.append(self.drift.close)
-            # Once the first picture is drawn: the thread and what it imports can wait.
-            self.set_timer(_KUBELET_AFTER_S, self.drift.start)
+        self.call_after_refresh(self._look_at_the_kubelet)
         if self.options.notice:
             self.live.say(self.options.notice, "warn")
 
@@ -310,6 +305,15 @@ class PlegTui(OnTerminal, inherit_bindings=False):
             page.usage_read()
 
     # -- the kubelet
+
+    def _look_at_the_kubelet(self) -> None:
+        """Once the first picture is drawn; the thread and what it imports wait a little longer."""
+        if self.drift is None and self.options.site is not None:
+            self.drift = self._drift(self.options.site)
+        if self.drift is not None:
+            self.closers.append(self.drift.close)
+            self.set_timer(_KUBELET_AFTER_S, self.drift.start)
+            self._drift_changed()
 
     def _drift(self, site: Site) -> Drift:
         from pleg_tui.ui.drift import Drift

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, cast
 
 from textual import events, on
+from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.widget import Widget
@@ -32,6 +33,11 @@ class PlegScreen(Screen[None]):
         if not self._resumed:
             self._resumed = True
             event.refresh_styles = False
+
+    def _screen_resized(self, size: Size) -> None:
+        """A size that it was laid out for already is no news; Textual tells it thrice at first."""
+        if size != self._size:
+            super()._screen_resized(size)
 
     @property
     def tui(self) -> PlegTui:

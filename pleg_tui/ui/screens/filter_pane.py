@@ -43,7 +43,7 @@ class FilterPane(EventsPane):
             from pleg_tui.ui.widgets.filter_input import FilterInput
 
             self._line = FilterInput(self.query_one(KeyBar))
-            await self.mount(self._line, before="#too-small")
+            await self.mount(self._line)
         field = self._line
         field.be_open(True)
         self._filters_events = self.events.has_focus

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from pleg_tui.ui.content.first_help import hint_line
 from pleg_tui.ui.content.lines import Line
@@ -18,9 +19,10 @@ class HintPane(PlegScreen):
 
     _hint_until = 0.0
 
-    def hint(self) -> Bar:
-        """The line; it takes no room while there is nothing to say."""
-        return Bar(self._hint_line, id="hint")
+    def hint(self) -> Iterator[Bar]:
+        """The line, if this is one of the first runs."""
+        if self.tui.options.hints is not None:
+            yield Bar(self._hint_line, id="hint")
 
     def _hint_line(self, width: int) -> Line:
         return hint_line(width, self.tui.key_name)

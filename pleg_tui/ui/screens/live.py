@@ -97,6 +97,8 @@ class Live(FilterPane, ListPane, HintPane):
         self._message: tuple[Message, float] | None = None
         self._usage = Usage()
         self._held: Backlog | None = None
+        self._too_small: Static | None = None
+        """Not there until the terminal is."""
         self._more = False
         """Pods are listed that are not shown yet."""
 
@@ -120,9 +122,8 @@ class Live(FilterPane, ListPane, HintPane):
         yield Timeline(glyphs, id="timeline")
         yield Bar(self.events_title_line, id="events-title")
         yield EventList(glyphs, id="events")
-        yield self.hint()
+        yield from self.hint()
         yield KeyBar(FOOTER, id="keys")
-        yield Static("", id="too-small", markup=False)
 
     def _suit_the_terminal(self) -> None:
         """Have the classes of the terminal's size before there are parts to be styled anew."""
@@ -161,9 +162,10 @@ class Live(FilterPane, ListPane, HintPane):
         self.set_class(small, "-too-small")
         if small:
             need = f"pleg-tui needs {MIN_WIDTH}×{MIN_HEIGHT}\nthis terminal has {width}×{height}"
-            self.query_one("#too-small", Static).update(
-                need.replace("×", "x") if self.tui.options.ascii else need
-            )
+            if self._too_small is None:
+                self._too_small = Static("", id="too-small", markup=False)
+                self.mount(self._too_small)
+            self._too_small.update(need.replace("×", "x") if self.tui.options.ascii else need)
 
     def _status_line(self, width: int) -> Line:
         facts = StatusFacts(

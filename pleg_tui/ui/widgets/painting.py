@@ -40,11 +40,13 @@ class Painter:
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
+        self._base: Style | None = None
         self._styles: dict[tuple[str, str], Style] = {}
         self._strips: dict[tuple[Line, str, int], Strip] = {}
 
     def clear(self) -> None:
         """Forget everything: the theme or the widget's styles are others."""
+        self._base = None
         self._styles.clear()
         self._strips.clear()
 
@@ -70,7 +72,9 @@ class Painter:
         style = self._styles.get(key)
         if style is None:
             app = self._widget.app
-            style = self._widget.rich_style
+            if self._base is None:
+                self._base = self._widget.rich_style
+            style = self._base
             plain = name.removesuffix(GLOW)
             if plain.startswith(OWN):
                 style += _own_style(plain)
