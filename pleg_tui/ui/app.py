@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Delta, Feed, Health, Phase, Settings
-from pleg_tui.ui import palette
+from pleg_tui.ui import lean
 from pleg_tui.ui.content.bars import SOURCES, Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
@@ -470,7 +470,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         """Open the palette."""
-        palette.load()
+        lean.load_palette()
         super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -12,7 +12,7 @@ from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Feed
 from pleg_tui.private import redacted
 from pleg_tui.ui import (
-    palette,  # noqa: F401 - before Textual's app, which it keeps from loading the palette
+    lean,  # noqa: F401 - before Textual, which it imports
     signals,
 )
 from pleg_tui.ui.app import PlegTui, log
