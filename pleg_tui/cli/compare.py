@@ -18,6 +18,7 @@ from typing import Any
 
 from pleg_tui.cli import compare_text, connect, shapes
 from pleg_tui.cli.errors import FAULT, GOOD, CliError, UsageError, say
+from pleg_tui.cli.watch import Watch
 from pleg_tui.compare.types import Experiment, Lane, NotMeasurable, Plan, Report
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import SourceChoice
@@ -150,7 +151,7 @@ async def _answers(found: connect.Target) -> None:
         NoRuntimeError: it is none, or does not.
     """
     feed = connect.make_feed(found.settings)
-    watch = connect.Watch(feed)
+    watch = Watch(feed)
     await feed.start()
     try:
         await watch.first_listing(found.timeout_s)

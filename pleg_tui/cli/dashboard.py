@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -11,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from pleg_tui.cli import connect, demo_node, looks
+from pleg_tui.cli import connect
 from pleg_tui.cli.errors import UsageError
-from pleg_tui.cli.node_access import kubelet_options, marked
 from pleg_tui.cli.settings import Resolved
 from pleg_tui.feed.types import Settings, SourceChoice
 from pleg_tui.ui.options import UiOptions, prepare_environment
-from pleg_tui.ui.site import Site
 
 if TYPE_CHECKING:
     from pleg_tui.sim.node import SimulatedNode
+    from pleg_tui.ui.site import Site
 
 
 def run(options: Namespace, resolved: Resolved) -> int:
@@ -38,7 +36,7 @@ def run(options: Namespace, resolved: Resolved) -> int:
     need_terminal()
     demo = getattr(options, "command", None) == "demo" or hasattr(options, "demo")
     with contextlib.ExitStack() as stack:
-        node = stack.enter_context(demo_node.demo_node(options)) if demo else None
+        node = stack.enter_context(_demo_node(options)) if demo else None
         found = _target(stack, options, node, demo=demo)
         feed = connect.make_feed(found.settings, ahead=True)
         try:
@@ -47,6 +45,9 @@ def run(options: Namespace, resolved: Resolved) -> int:
             )
             look = replace(look, site=_site(options, node, demo=demo))
             prepare_environment(look)
+            # What the collector does not need is loaded while that starts.
+            from pleg_tui.cli import looks
+
             look = replace(look, **looks.look(resolved, os.environ))
             from pleg_tui.ui.run import run as show
 
@@ -55,9 +56,17 @@ def run(options: Namespace, resolved: Resolved) -> int:
             if node is not None:
                 node.wait_runtime()
         except BaseException:
+            import asyncio
+
             asyncio.run(feed.stop())
             raise
         return show(feed, look) or 0
+
+
+def _demo_node(options: Namespace) -> contextlib.AbstractContextManager[SimulatedNode | None]:
+    from pleg_tui.cli import demo_node
+
+    return demo_node.demo_node(options)
 
 
 def _target(
@@ -74,7 +83,12 @@ def _target(
 
 def _site(options: Namespace, node: SimulatedNode | None, *, demo: bool) -> Site:
     """The node besides its runtime."""
+    from pleg_tui.cli.node_access import kubelet_options, marked
+    from pleg_tui.ui.site import Site
+
     if demo:
+        from pleg_tui.cli import demo_node
+
         return demo_node.site(node)
     root = getattr(options, "root", "/")
     command = getattr(options, "restart_command", "")

@@ -15,6 +15,7 @@ from pleg_tui.cli import connect, shapes, table
 from pleg_tui.cli.errors import GOOD, say
 from pleg_tui.cli.filters import Filter, labels_of
 from pleg_tui.cli.output import Lines
+from pleg_tui.cli.watch import Watch
 from pleg_tui.feed.types import Delta, Feed, Health, Notice, Phase
 from pleg_tui.model import EventType, LifecycleEvent, Source
 from pleg_tui.pleg.relist_model import GRACE_NS, PERIOD_NS, RelistModel, Verdict
@@ -61,7 +62,7 @@ class Printer:
 
     def __init__(self, feed: Feed, options: Namespace) -> None:
         self._feed = feed
-        self._watch = connect.Watch(feed)
+        self._watch = Watch(feed)
         self._json = getattr(options, "output", "table") == "json"
         self._quiet = hasattr(options, "quiet")
         self._replayed = hasattr(options, "all")

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from pleg_tui.cli import connect
 from pleg_tui.cli.errors import NoRuntimeError, UsageError, say
 from pleg_tui.cli.node_access import kubelet_options, marked, refuse_real, simulated_access
+from pleg_tui.cli.watch import Watch
 from pleg_tui.cri.sockets import under
 from pleg_tui.feed.types import SourceChoice
 from pleg_tui.migrate.facts import Facts, PodsSeen, RuntimeSeen, pods_seen, runtime_seen
@@ -156,7 +157,7 @@ def _runtime(options: Namespace) -> tuple[RuntimeSeen, PodsSeen]:
 
 async def _listed(target: connect.Target) -> tuple[RuntimeSeen, PodsSeen]:
     feed = connect.make_feed(target.settings)
-    watch = connect.Watch(feed)
+    watch = Watch(feed)
     await feed.start()
     try:
         runtime = await watch.first_listing(target.timeout_s)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from pleg_tui.cli import connect, shapes, table
 from pleg_tui.cli.filters import Filter
+from pleg_tui.cli.watch import Watch
 from pleg_tui.cri.clean import MAX_REASON, clean
 from pleg_tui.feed.types import AskError, Feed, SourceChoice
 from pleg_tui.model import Container, ContainerState, Pod, RuntimeInfo
@@ -39,7 +40,7 @@ def run(options: Namespace) -> int:
 
 async def _list(found: connect.Target, options: Namespace) -> tuple[RuntimeInfo, list[Pod]]:
     feed = connect.make_feed(found.settings)
-    watch = connect.Watch(feed)
+    watch = Watch(feed)
     await feed.start()
     try:
         runtime = await watch.first_listing(found.timeout_s)
