@@ -334,7 +334,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
             page.drift_changed()
 
     def _show_drift(self, page: PlegScreen) -> None:
-        shown = self.drift is not None and self.drift.banner is not None
+        shown = self.drift_told
         for bar in page.query("#drift"):
             if bar.has_class("-shown") is not shown:
                 bar.set_class(shown, "-shown")
@@ -348,6 +348,11 @@ class PlegTui(OnTerminal, inherit_bindings=False):
 
         return mode_part(self.drift.mode)
 
+    @property
+    def drift_told(self) -> bool:
+        """There is a banner about the kubelet."""
+        return self.drift is not None and self.drift.banner is not None
+
     def drift_line(self, width: int) -> Line:
         """The banner about the kubelet; empty when there is nothing to tell."""
         if self.drift is None or self.drift.banner is None:
@@ -360,7 +365,7 @@ class PlegTui(OnTerminal, inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There is a key for the banner while there is a banner."""
         if action == "dismiss":
-            return self.drift is not None and self.drift.banner is not None
+            return self.drift_told
         return super().check_action(action, parameters)
 
     def action_dismiss(self) -> None:

@@ -14,6 +14,7 @@ from pleg_tui.feed.types import Delta
 from pleg_tui.ui.content.bars import Usage
 from pleg_tui.ui.themes import screens_file
 from pleg_tui.ui.usages import Watched
+from pleg_tui.ui.widgets.bar import Bar
 
 if TYPE_CHECKING:
     from pleg_tui.ui.app import PlegTui
@@ -43,6 +44,12 @@ class PlegScreen(Screen[None]):
     def tui(self) -> PlegTui:
         """The app, by its own type."""
         return cast("PlegTui", self.app)
+
+    def drift_bar(self) -> Bar:
+        """The banner about the kubelet, shown from the first picture on where there is one."""
+        bar = Bar(self.tui.drift_line, id="drift")
+        bar.set_class(self.tui.drift_told, "-shown")
+        return bar
 
     def apply(self, delta: Delta) -> None:
         """The feed has changed."""

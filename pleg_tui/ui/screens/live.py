@@ -114,7 +114,7 @@ class Live(FilterPane, ListPane, HintPane):
         self._suit_the_terminal()
         glyphs = self.tui.glyphs
         yield Bar(self._status_line, id="status")
-        yield Bar(self.tui.drift_line, id="drift")
+        yield self.drift_bar()
         yield Static("", id="banner", markup=False)
         yield Bar(self._pods_title, id="pods-title")
         yield Bar(self._heading, clicked=self.sort_at, id="heading")

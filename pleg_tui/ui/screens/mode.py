@@ -38,7 +38,7 @@ class ModeScreen(PlegScreen):
     def compose(self) -> ComposeResult:
         """Build the screen."""
         yield Bar(self._status_line, id="status")
-        yield Bar(self.tui.drift_line, id="drift")
+        yield self.drift_bar()
         yield from self.body()
         yield KeyBar(self.FOOTER, id="keys")
 
