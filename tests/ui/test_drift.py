@@ -58,6 +58,7 @@ async def test_every_screen_says_what_the_kubelet_does(
     async with opened(*a_node(), size=(80, 24), drift=drift) as stage:
         for key in "1234":
             await stage.press(key)
+            await until(stage, text)
             assert text in stage.grid()[0], stage.grid()[0]
 
 
