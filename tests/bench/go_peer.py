@@ -1,4 +1,4 @@
-"""The Go client of CRI events: built where Go and its gRPC library are, and run beside ours."""
+"""Peers in Go: built where Go and its gRPC library are, and run beside ours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Self
 
 from tests.bench.harness import PEERS, Unavailable
 
-SOURCE = PEERS / "go_reader" / "main.go"
 GOPATH = Path("/usr/share/gocode")
 """Where Debian puts the sources of Go libraries."""
 PACKAGES = "golang-go golang-google-grpc-dev"
@@ -21,8 +20,8 @@ MOST_S = 120.0
 """Its call's deadline: no subscription of it outlives that."""
 
 
-def build(folder: Path) -> Path:
-    """Build it; returns the program.
+def build(name: str, folder: Path) -> Path:
+    """Build one of the peers, peers/NAME/main.go; returns the program.
 
     Raises:
         Unavailable: what it needs is not here.
@@ -30,9 +29,9 @@ def build(folder: Path) -> Path:
     go = shutil.which("go")
     if go is None or not (GOPATH / "src/google.golang.org/grpc").is_dir():
         raise Unavailable(f"to build it, `apt-get install {PACKAGES}`")
-    program = folder / "go_reader"
+    program = folder / name
     made = subprocess.run(
-        [go, "build", "-o", str(program), str(SOURCE)],
+        [go, "build", "-o", str(program), str(PEERS / name / "main.go")],
         env=os.environ | {"GO111MODULE": "off", "GOPATH": str(GOPATH)},
         capture_output=True,
         text=True,
@@ -53,7 +52,7 @@ class GoReader:
         self.lags: dict[int, float] = {}
         """By created_at (ns): how long after that it was received, ms."""
         self._folder = tempfile.TemporaryDirectory(prefix="pleg-tui-go-")
-        program = build(Path(self._folder.name))
+        program = build("go_reader", Path(self._folder.name))
         self._process = subprocess.Popen(
             [str(program), endpoint.removeprefix("unix://"), f"{MOST_S:g}"],
             stdin=subprocess.PIPE,

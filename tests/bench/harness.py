@@ -177,9 +177,13 @@ class RealNode:
         return clock_ns(self.runtime.pid) or 0
 
     def shims_ns(self) -> int:
-        """Processor time of its shims (which are no longer its children), all together."""
-        mark = str(self.runtime.folder)
-        return sum(clock_ns(pid) or 0 for pid in _pids_with("shim-runc-v2\0", mark))
+        """Processor time of its shims, all together: no longer its children, but in its mounts."""
+        return sum(clock_ns(pid) or 0 for pid in self.shims())
+
+    def shims(self) -> list[int]:
+        """Its shims."""
+        mounts = _mounts(self.runtime.pid)
+        return [pid for pid in _pids_with("shim-runc-v2\0") if _mounts(pid) == mounts]
 
     def close(self) -> None:
         """End it and remove everything."""
@@ -195,19 +199,11 @@ def _pids_with(*words: str) -> Iterator[int]:
                     yield int(entry.name)
 
 
-def cpu_rates(
-    pids: Callable[[], Sequence[int]] | Sequence[int], seconds: float, windows: int
-) -> list[float]:
-    """CPU milliseconds a second of some processes together, in windows one after another."""
-    get = pids if callable(pids) else lambda: pids
-    rates = []
-    for _ in range(windows):
-        chosen = get()
-        before, begun = sum(clock_ns(pid) or 0 for pid in chosen), time.perf_counter()
-        time.sleep(seconds)
-        spent = sum(clock_ns(pid) or 0 for pid in chosen) - before
-        rates.append(spent / 1e6 / (time.perf_counter() - begun))
-    return rates
+def _mounts(pid: int) -> int:
+    """The mount namespace of a process; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/ns/mnt").stat().st_ino
+    return 0
 
 
 def pss_mib(pid: int) -> float:
