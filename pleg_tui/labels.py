@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct, StructMeta
 
@@ -27,6 +28,10 @@ class Labels(Struct, Mapping[str, str], frozen=True, eq=False, gc=False, metacla
         if key in self._keys:
             return self._values[self._keys.index(key)]
         raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As any mapping's, without an exception for each key that is not there."""
+        return self._values[self._keys.index(key)] if key in self._keys else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)

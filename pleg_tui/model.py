@@ -147,7 +147,7 @@ class Pod(Struct, frozen=True, gc=False):
         init container has ended well, so one that ended with 0 before another was created is one.
         """
         current = self.current
-        if all(c.state is not ContainerState.EXITED for c in current):
+        if ContainerState.EXITED not in [c.state for c in current]:
             return current
         newest_creation = max((c.created_at for c in current), default=0)
         return tuple(
@@ -169,11 +169,9 @@ class Pod(Struct, frozen=True, gc=False):
     @property
     def ready(self) -> bool:
         """The sandbox is ready and every counted container runs (the CRI knows no probes)."""
-        return (
-            self.sandbox is not None
-            and self.sandbox.state is SandboxState.READY
-            and self.running == len(self.counted)
-        )
+        if self.sandbox is None or self.sandbox.state is not SandboxState.READY:
+            return False
+        return all(container.state is ContainerState.RUNNING for container in self.counted)
 
 
 class EventType(StrEnum):

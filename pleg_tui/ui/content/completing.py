@@ -12,7 +12,7 @@ def completed(line: str, namespaces: Iterable[str]) -> str | None:
 
     Args:
         line: as far as it is typed.
-        namespaces: those that there are.
+        namespaces: those that there are, each as often as may be; asked only where one is meant.
     """
     word = line.rpartition(" ")[2].removeprefix("!").lower()
     names: Iterable[str] = ()
@@ -20,7 +20,7 @@ def completed(line: str, namespaces: Iterable[str]) -> str | None:
     if word.startswith("state:"):
         names, begun = STATES, word.removeprefix("state:").rpartition(",")[2]
     elif word.startswith("ns:"):
-        names, begun = sorted(namespaces), word.removeprefix("ns:")
+        names, begun = sorted(set(namespaces)), word.removeprefix("ns:")
     elif len(word) > 1 and "state:".startswith(word):
         names, begun = ("state:",), word
     if not begun:

@@ -15,7 +15,7 @@ Letters' case makes no difference except in labels, and in expressions that have
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -96,10 +96,10 @@ class Term(Struct, frozen=True):
 
     def _pod_is_so(self, containers: tuple[Container, ...], of: StatesOf) -> bool:
         """What its containers are is asked of them: a pod that runs may hold one that does not."""
-        mine = self.states & of(None)
-        return bool(mine & _OF_PODS) or (
-            bool(mine) and not any(self.states & of(container) for container in containers)
-        )
+        states = self.states
+        told = any(not states.isdisjoint(of(container)) for container in containers)
+        asked = states & _OF_PODS if told else states
+        return bool(asked) and not asked.isdisjoint(of(None))
 
 
 class Filter(Struct, frozen=True):
@@ -108,6 +108,8 @@ class Filter(Struct, frozen=True):
     text: str = ""
     """As it was typed."""
     terms: tuple[Term, ...] = ()
+    asks_states: bool = False
+    """It names states."""
 
     def __eq__(self, other: object) -> bool:
         """Whether the same was typed."""
@@ -125,6 +127,32 @@ class Filter(Struct, frozen=True):
         """Why it does not work any more, in one sentence; empty while it does."""
         found = (term.expression.slow for term in self.terms if term.expression is not None)
         return next((slow for slow in found if slow), "")
+
+    def learn(self, pods: Iterable[Pod]) -> None:
+        """Look these pods' names up at one go: expressions take a fraction of the time then."""
+        expressions = [
+            term.expression
+            for term in self.terms
+            if term.expression is not None and term.field is Field.TEXT
+        ]
+        if expressions:
+            names = [f"{pod.namespace}/{pod.name}" for pod in pods]
+            for expression in expressions:
+                expression.learn(names)
+
+    @property
+    def takes(self) -> Callable[[Pod], bool] | None:
+        """Tells of a pod whether it passes with all its containers; None where that is not simple.
+
+        Most of what is typed is a part of a name, and while it is short most pods have it.
+        """
+        if len(self.terms) != 1:
+            return None
+        term = self.terms[0]
+        if term.field is not Field.TEXT or term.inverse or term.expression is not None:
+            return None
+        text = term.text
+        return lambda pod: text in f"{pod.namespace}/{pod.name}".lower()
 
     def select(
         self, pod: Pod, containers: tuple[Container, ...], of: StatesOf | None = None
@@ -186,7 +214,8 @@ def parse(text: str) -> Filter:
                 terms += _term(body, inverse)
     except (PatternError, StateError) as error:
         raise FilterError(str(error)) from None
-    return Filter(text.strip(), tuple(terms))
+    asks_states = any(term.field is Field.STATE for term in terms)
+    return Filter(text.strip(), tuple(terms), asks_states)
 
 
 def _term(word: Word, inverse: bool) -> Iterator[Term]:

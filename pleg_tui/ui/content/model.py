@@ -210,11 +210,7 @@ class RowModel:
         if view.sort is not before.sort:
             self._sort()
         if _choice(view) != _choice(before):
-            for entry in self._entries.values():
-                if not entry.gone_at:
-                    self._shown -= bool(entry.rows)
-                    entry.rows = self._passing(entry.whole)
-                    self._shown += bool(entry.rows)
+            self._choose()
             self._show()
 
     def set_samples(self, samples: Mapping[str, Sample]) -> bool:
@@ -280,11 +276,32 @@ class RowModel:
             entry.key = self._sort_key(entry.whole[0])
         self._places.fill((entry.key, len(entry.shown)) for entry in self._entries.values())
 
+    def _choose(self) -> None:
+        """Ask of every pod what the view lets through."""
+        view, passing = self.view, self._passing
+        there = [entry for entry in self._entries.values() if not entry.gone_at]
+        if not (view.filter or view.running_only or view.unhealthy_only):
+            for entry in there:
+                entry.rows = entry.whole
+        elif (takes := view.filter.takes) and not (view.running_only or view.unhealthy_only):
+            for entry in there:
+                whole = entry.whole
+                entry.rows = whole if takes(whole[0].pod) else passing(whole)
+        else:
+            view.filter.learn([entry.whole[0].pod for entry in there])
+            for entry in there:
+                entry.rows = passing(entry.whole)
+        self._shown = sum(1 for entry in there if entry.rows)
+
     def _show(self) -> None:
         entries = self._entries
-        for entry in entries.values():
-            entry.shown = self._seen(entry.rows)
-        self._places.measure(lambda key: len(entries[str(key[-1])].shown))
+        if self._fold_all or self._fold_not:
+            for entry in entries.values():
+                entry.shown = self._seen(entry.rows)
+        else:
+            for entry in entries.values():
+                entry.shown = entry.rows
+        self._places.measure([len(entries[str(key[-1])].shown) for key in self._places.keys])
 
     def _replace(self, uid: str, old: _Entry | None, new: _Entry | None) -> bool:
         """Put one entry in another's place; True when the list may look different now."""
@@ -340,14 +357,17 @@ class RowModel:
             if len(rows) == 1 and (sandbox is None or sandbox.state is not SandboxState.READY):
                 return ()
         if view.filter:
-            containers = tuple([row.container for row in rows if row.container is not None])
-            kept = view.filter.select(head.pod, containers, _states_of(whole))
+            containers = head.pod.containers
+            if rows is not whole:
+                containers = tuple([row.container for row in rows if row.container is not None])
+            states = _states_of(whole) if view.filter.asks_states else None
+            kept = view.filter.select(head.pod, containers, states)
             if kept is None:
                 return ()
             if len(kept) < len(containers):
                 ids = {container.id for container in kept}
                 rows = (head, *(row for row in rows[1:] if row.key.container in ids))
-        if len(rows) > 1 and not rows[-1].last:
+        if rows is not whole and len(rows) > 1 and not rows[-1].last:
             rows = (*rows[:-1], replace(rows[-1], last=True))
         return rows
 
@@ -367,10 +387,12 @@ def _states_of(whole: tuple[Row, ...]) -> StatesOf:
     """What the filter asks for where it names states; most do not."""
 
     def of(container: Container | None) -> frozenset[str]:
-        row = next(row for row in whole if row.container is container)
         if container is None:
-            return pod_states(row.pod, row.status)
-        return container_states(container, row.status)
+            return pod_states(whole[0].pod, whole[0].status)
+        for row in whole:
+            if row.container is container:
+                return container_states(container, row.status)
+        return frozenset()
 
     return of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import accumulate
 
 from pleg_tui.ui.content.order import Key
@@ -41,9 +41,9 @@ class Places:
         self._heights = [height for _, height in ordered]
         self._ends = None
 
-    def measure(self, height: Callable[[Key], int]) -> None:
-        """Ask anew how tall each pod is; their order stays."""
-        self._heights = [height(key) for key in self._keys]
+    def measure(self, heights: list[int]) -> None:
+        """Say anew how tall each pod is, in the order of the keys, which stays."""
+        self._heights = heights
         self._ends = None
 
     def put(self, key: Key, height: int) -> None:

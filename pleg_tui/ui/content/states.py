@@ -5,6 +5,8 @@ Several hold at once: a container that was killed for memory has exited, is an e
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pleg_tui.model import Container, ContainerState, EventType, LifecycleEvent, Pod
 from pleg_tui.ui.content.status import Status, is_evicted, is_oom
 
@@ -26,6 +28,7 @@ _OTHER_NAMES = {
     "gone": "removed",
 }
 """What kubectl, crictl and docker call them."""
+_RUNTIME = {state: state.name.lower() for state in ContainerState}
 _ONLY_NOW = frozenset({"crashloop", "unhealthy", "restarted", "unknown"})
 """What no event tells: it holds of an event when it holds of its container or pod now."""
 _LEADS_TO = {
@@ -72,17 +75,16 @@ def _nearest(word: str) -> str:
 
 def container_states(container: Container, status: Status) -> frozenset[str]:
     """What holds of a container: the runtime's state, the word shown for it, and how it ended."""
-    words = {container.state.name.lower(), _plain(status.word)}
-    words |= _health(status)
+    words = _words(_RUNTIME[container.state], status.word, status.unhealthy, status.restarted)
     if container.state is ContainerState.EXITED:
         words |= _ending(container)
-    return frozenset(words)
+    return words
 
 
 def pod_states(pod: Pod, status: Status) -> frozenset[str]:
     """What holds of a pod; `ready` as kubectl counts it, as far as the CRI knows (no probes)."""
-    words = {"ready" if pod.ready else "notready", _plain(status.word)}
-    return frozenset(words | _health(status))
+    ready = "ready" if pod.ready else "notready"
+    return _words(ready, status.word, status.unhealthy, status.restarted)
 
 
 def event_states(event: LifecycleEvent, now: frozenset[str]) -> frozenset[str]:
@@ -94,9 +96,15 @@ def event_states(event: LifecycleEvent, now: frozenset[str]) -> frozenset[str]:
     return frozenset(words)
 
 
-def _health(status: Status) -> set[str]:
-    words = {"unhealthy"} if status.unhealthy else set()
-    return words | {"restarted"} if status.restarted else words
+@lru_cache(maxsize=256)
+def _words(state: str, shown: str, unhealthy: bool, restarted: bool) -> frozenset[str]:
+    """For the state, the word that is shown, and the health: there are few, asked for often."""
+    words = {state, _plain(shown)}
+    if unhealthy:
+        words.add("unhealthy")
+    if restarted:
+        words.add("restarted")
+    return frozenset(words)
 
 
 def _ending(container: Container) -> set[str]:

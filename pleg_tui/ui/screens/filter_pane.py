@@ -92,6 +92,6 @@ class FilterPane(EventsPane):
             self.say(slow, "warn")
 
     @property
-    def namespaces(self) -> set[str]:
-        """Those that there are, to be completed."""
-        return {pod.namespace for pod in self.tui.feed.pods.values()}
+    def namespaces(self) -> Iterator[str]:
+        """Those of all pods, to be completed."""
+        return (pod.namespace for pod in self.tui.feed.pods.values())
