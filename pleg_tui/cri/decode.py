@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
-from pleg_tui.cri import containerd_events_pb2 as ctd
 from pleg_tui.cri import runtime_pb2 as cri
 from pleg_tui.cri.clean import MAX_REASON, clean, clean_name, clean_value
 from pleg_tui.cri.wire import WireError, parse, repeated
@@ -288,6 +286,8 @@ def containerd_event(data: bytes) -> ContainerdEvent | None:
     Raises:
         WireError: not an Envelope, or not the event that its topic says.
     """
+    from pleg_tui.cri import containerd_events_pb2 as ctd  # no listing has to wait for it
+
     envelope = parse(ctd.Envelope, data)
     topic, value = envelope.topic, envelope.event.value
     at = _nanoseconds(envelope.timestamp)
@@ -330,6 +330,8 @@ def as_json(kind: type[Any], data: bytes) -> dict[str, Any]:
 
 def _maybe_json(text: str) -> Any:
     try:
+        import json
+
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
