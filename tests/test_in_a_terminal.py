@@ -65,6 +65,20 @@ def assert_gone(pids: list[int]) -> None:
         time.sleep(0.05)
 
 
+def test_the_palette_is_loaded_when_it_is_opened_and_runs_what_it_finds(
+    terminal: Terminal,
+) -> None:
+    with SimulatorProcess(Options(pods=3, churn=0)) as simulator:
+        terminal.press(f"{PROGRAM} -r {simulator.endpoint}\n")
+        terminal.wait_for("running")
+        terminal.press(":pleg-light")
+        terminal.wait_for("Use the colours of pleg-light")
+        terminal.press("\r")
+        terminal.wait_until(lambda text: "Use the colours" not in text, "the palette's end")
+        terminal.press("q")
+        assert end_code(terminal) == 0
+
+
 def test_the_demo_shows_pods_says_simulated_and_leaves_nothing_behind(terminal: Terminal) -> None:
     terminal.press(f"{PROGRAM} demo\n")
     screen = terminal.wait_until(

@@ -62,3 +62,32 @@ def test_help_loads_nothing_heavy(option: str) -> None:
 @pytest.mark.parametrize("room", ["pleg_tui.model", "pleg_tui.frames", "pleg_tui.pleg.live"])
 def test_the_pure_rooms_load_nothing_heavy(room: str) -> None:
     assert not loaded(f"import {room}") & {"grpc", "textual", "google.protobuf", "psutil"}
+
+
+def test_the_dashboard_starts_without_what_it_seldom_needs() -> None:
+    """TLS, protobuf's own Python, Textual's palette: each would be felt at the start."""
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pleg_tui.cli.main, pleg_tui.cli.dashboard, pleg_tui.feed.live\n"
+            "import pleg_tui.ui.run\n"
+            "print(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded = set(told.stdout.split())
+    assert "textual.app" in loaded
+    assert not loaded & {
+        "_ssl",
+        "ctypes",
+        "google.protobuf.text_format",
+        "json",
+        "platformdirs",
+        "tomllib",
+        "textual.command",
+        "textual.widgets._input",
+    }
