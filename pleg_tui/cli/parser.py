@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -154,10 +155,13 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
-def build() -> Parser:
-    """The whole grammar. Every option is absent from the result unless it was given.
+def build(*, commands: bool = True) -> Parser:
+    """The grammar. Every option is absent from the result unless it was given.
 
     A command's own options are put in once they are asked for: a start needs those of one.
+
+    Args:
+        commands: the whole of it; else what the dashboard's own command line needs.
     """
     root = Parser(
         prog="pleg-tui",
@@ -171,9 +175,11 @@ def build() -> Parser:
     groups.screen(root)
     root.add_argument("-o", "--output", choices=("table", "json"), help=argparse.SUPPRESS)
     groups.demo(root, shown=False)
-    commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    if not commands:
+        return root
+    choices = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, (help_, text, fill) in _COMMANDS.items():
-        commands.add_parser(
+        choices.add_parser(
             name,
             help=help_,
             description=text or f"{help_[0].upper()}{help_[1:]}.",
@@ -297,13 +303,27 @@ _COMMANDS: dict[str, tuple[str, str, Callable[[Parser], None]]] = {
 """By its name: what it does, the text of its help ("": the same), what puts its options in."""
 
 
+def _is_plain(words: Sequence[str]) -> bool:
+    """The dashboard is asked for, as far as can be told: no command is named, and no help."""
+    return not any(
+        word in _COMMANDS or (word.startswith("-") and "h" in word.partition("=")[0])
+        for word in words
+    )
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What a command line asks for; those of this process when None.
 
     Raises:
         UsageError: it makes no sense.
     """
-    options, unknown = build().parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if _is_plain(words):
+        with contextlib.suppress(UsageError):  # which the whole grammar says better
+            options, unknown = build(commands=False).parse_known_args(words)
+            if not unknown:
+                return options
+    options, unknown = build().parse_known_args(words)
     if unknown:
         command = getattr(options, "command", None)
         prog = f"pleg-tui {command}" if command else "pleg-tui"
