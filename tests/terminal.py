@@ -37,7 +37,9 @@ class _Screen(pyte.Screen):
     def reset_mode(self, *modes: int, **kwargs: Any) -> None:
         super().reset_mode(*modes, **kwargs)
         if kwargs.get("private") and _ALTERNATE in modes and self.saved is not None:
+            pen = self.cursor.attrs  # not every terminal puts that back
             self.buffer, self.cursor = self.saved
+            self.cursor.attrs = pen
             self.saved = None
 
     @property
@@ -103,10 +105,12 @@ class Terminal:
 
     @property
     def condition(self) -> tuple[object, ...]:
-        """How the terminal stands: line settings, and the modes that programs switch on and off."""
+        """How the terminal stands: line settings, the pen, the modes that programs switch."""
         settings = termios.tcgetattr(self._fd)
         with self._lock:
-            return (settings[:4], frozenset(self._screen.mode), self._screen.is_alternate)
+            screen = self._screen
+            modes = frozenset(screen.mode)
+            return (settings[:4], screen.cursor.attrs, modes, screen.is_alternate)
 
     def wait_for(self, text: str, seconds: float = 20.0) -> str:
         """Wait until the screen shows a text; returns the screen.

@@ -17,7 +17,7 @@ from textual.timer import Timer
 
 from pleg_tui.ui import signals
 from pleg_tui.ui.options import UiOptions
-from pleg_tui.ui.pen import erases
+from pleg_tui.ui.pen import erases, feeds
 from pleg_tui.ui.thin import Front
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class OnTerminal(App[None], inherit_bindings=False):
         """What ended the program although nobody asked for it."""
         self.lent = False
         """Another program has the terminal for a while."""
-        self._front = Front(erases(os.environ))
+        self._front = Front(erases(os.environ), feeds(os.environ))
         self._resized: Timer | None = None
 
     def get_driver_class(self) -> type[Driver]:

@@ -32,6 +32,11 @@ class QuietDriver(LinuxDriver):
         for end in (self._wake_out, self._wake_in):
             os.set_blocking(end, False)
 
+    def stop_application_mode(self) -> None:
+        """Leave the terminal, whose pen is as the last picture needed it."""
+        self.write("\x1b[m")
+        super().stop_application_mode()
+
     def disable_input(self) -> None:
         """End the reading thread, which may sleep, and wait for it."""
         with contextlib.suppress(OSError):

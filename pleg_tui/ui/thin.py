@@ -20,7 +20,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
-from pleg_tui.ui.pen import ERASE, Look, Looks, Stroke, draw
+from pleg_tui.ui.pen import ERASE, MOST_BEFORE, Look, Looks, Stroke, draw
 
 Cell = tuple[str, int]
 """What stands there, and the number of its look. There is one of each, so that cells are the same
@@ -68,10 +68,14 @@ class Front:
 
     Args:
         erases: the terminal erases with the pen's ground.
+        feeds: a vertical tab takes its cursor one row down.
     """
 
-    def __init__(self, erases: bool = False) -> None:
+    def __init__(self, erases: bool = False, feeds: bool = False) -> None:
         self._erases = erases
+        self._feeds = feeds
+        self._pen: Look | None = None
+        """The terminal's, as the last update left it; None where that is not known."""
         self._rows: dict[int, Row] = {}
         self._size: tuple[int, int] = (0, 0)
         self._odd: set[int] = set()
@@ -88,6 +92,7 @@ class Front:
         """Whatever it shows now, it is not known."""
         self._rows.clear()
         self._odd.clear()
+        self._pen = None
 
     def thin(self, update: object, size: tuple[int, int]) -> CompositorUpdate | None:
         """The update, to be compared when it is sent; None for one of an unknown kind."""
@@ -114,7 +119,6 @@ class Front:
         moved: list[str] = []
         for rows in _neighbours(sorted(wanted)):
             moved += self._move(rows, wanted)
-        first: list[Stroke] = []
         strokes: list[Stroke] = []
         last: list[Stroke] = []
         width = self._size[0]
@@ -126,15 +130,16 @@ class Front:
             self._rows[y] = row
             ground = self._ground(known, row)
             if ground is not None:
-                first.append(Stroke(self._looks[ground[1]], y, 0, 0, ERASE))
+                strokes.append(Stroke(y, 0, 0, self._looks[ground[1]], ERASE))
                 known = [ground] * width
             sure = min(_sure(known), _sure(row)) if y in self._odd else width
             for start, end, number in _runs(known, row, sure, self._blanks):
-                text = _text(row[start:end])
-                strokes.append(Stroke(self._looks[number], y, start, end - start, text))
+                text, before = _text(row[start:end]), _before(row, start, number, self._blanks)
+                strokes.append(Stroke(y, start, end - start, self._looks[number], text, before))
             if known[sure:] != row[sure:]:
                 last += self._tail(y, sure, row)
-        return "".join(moved) + draw(first, strokes, last, width)
+        drawn, self._pen = draw(strokes, last, self._pen, width, self._feeds)
+        return "".join(moved) + drawn
 
     def _ground(self, known: Row, row: Row) -> Cell | None:
         """The space that the row is to be erased to first, where that pays."""
@@ -154,7 +159,7 @@ class Front:
         """The rest of a row, in the order in which it stands there."""
         for number, group in groupby(row[start:], key=_look_of):
             cells = list(group)
-            yield Stroke(self._looks[number], y, start, len(cells), _text(cells))
+            yield Stroke(y, start, len(cells), self._looks[number], _text(cells))
             start += len(cells)
 
     def _wanted(self, pieces: Iterable[Piece], looks: Looks) -> dict[int, Row]:
@@ -360,6 +365,17 @@ def _runs(known: Row, row: Row, sure: int, blanks: list[Cell]) -> Iterator[tuple
         start, end, pen, bare = x, x + 1, number, cell is blank
     if start >= 0:
         yield start, end, pen
+
+
+def _before(row: Row, start: int, pen: int, blanks: list[Cell]) -> str:
+    """What stands in the few cells before that the pen would draw as well."""
+    first = start
+    while first and start - first < MOST_BEFORE:
+        cell = row[first - 1]
+        if (cell[1] != pen and cell is not blanks[pen]) or cell[0] not in _SAFE:
+            break
+        first -= 1
+    return _text(row[first:start]) if first < start else ""
 
 
 def _drawn_by(pen: int, cells: Row, blanks: list[Cell]) -> bool:

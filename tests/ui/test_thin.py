@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
+from typing import Any
 
 import pyte
 import pytest
@@ -15,7 +17,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from pleg_tui.ui.pen import erases
+from pleg_tui.ui.pen import erases, feeds
 from pleg_tui.ui.thin import Front
 
 WIDTH, HEIGHT = 16, 2
@@ -35,21 +37,42 @@ def strips(draw: st.DrawFn, width: int = WIDTH) -> Strip:
 FRAMES = st.lists(st.lists(strips(), min_size=HEIGHT, max_size=HEIGHT), min_size=1, max_size=4)
 
 
-def look(screen: pyte.Screen) -> list[list[tuple[str, str, str, bool, bool]]]:
-    rows = []
+class Terminal(pyte.Screen):
+    """pyte's screen, which knows no dim text: that is kept as blinking, of which there is none."""
+
+    def select_graphic_rendition(self, *codes: int, **kwargs: Any) -> None:
+        told: list[int] = []
+        colour = 0
+        for code in codes:
+            if not colour and code in (2, 22):
+                told += (5,) if code == 2 else (22, 25)
+                continue
+            if not colour and code in (38, 48):
+                colour = 5
+            colour = max(colour - 1, 0)
+            if colour == 3 and code == 5:  # of 256: one number follows
+                colour = 1
+            told.append(code)
+        super().select_graphic_rendition(*told, **kwargs)
+
+
+def look(screen: pyte.Screen) -> list[list[tuple[object, ...]]]:
+    rows: list[list[tuple[object, ...]]] = []
     for y in range(screen.lines):
-        cells = [screen.buffer[y][x] for x in range(screen.columns)]
-        rows.append([
-            # Of a space no more is seen than its ground.
-            (c.data, "", c.bg, False, False) if c.data == " " and not c.reverse
-            else (c.data, c.fg, c.bg, c.bold, c.reverse)
-            for c in cells
-        ])  # fmt: skip
+        row: list[tuple[object, ...]] = []
+        for x in range(screen.columns):
+            c = screen.buffer[y][x]
+            if c.data == " " and not c.underscore and not c.strikethrough:
+                # Of a space no more is seen than its ground.
+                row.append((" ", c.reverse, c.fg if c.reverse else c.bg))
+            else:
+                row.append(tuple(c))
+        rows.append(row)
     return rows
 
 
 def terminal(width: int = WIDTH, height: int = HEIGHT) -> tuple[pyte.Screen, pyte.Stream]:
-    screen = pyte.Screen(width, height)
+    screen = Terminal(width, height)
     screen.reset_mode(pyte.modes.DECAWM)
     return screen, pyte.Stream(screen)
 
@@ -74,11 +97,11 @@ def test_the_last_frame_is_what_is_shown(frames: list[list[Strip]]) -> None:
 
 
 WIDE, HIGH = 48, 10
-GROUNDS = ("on blue", "on #102030", "", "reverse", "underline on blue")
+GROUNDS = ("on blue", "on #102030", "", "reverse", "reverse on blue", "underline on blue")
+COLOURS = ("red", "bold #a0b0c0", "#a0b0c0", "dim", "bold dim #708090", "italic", "strike", "")
 LOOKS = st.sampled_from(
-    [Style.parse(f"{color} {ground}") for color in ("red", "bold #a0b0c0", "")
-     for ground in GROUNDS]
-)  # fmt: skip
+    [Style.parse(f"{colour} {ground}") for colour in COLOURS for ground in GROUNDS]
+)
 WORDS = st.sampled_from(["", "a", "pod", "ContainerStarted", "日本", "é"])
 LINES = st.lists(st.tuples(WORDS, st.integers(0, 30), LOOKS), min_size=1, max_size=3)
 
@@ -102,23 +125,66 @@ def scenes(draw: st.DrawFn) -> list[list[Strip]]:
     return frames
 
 
+def sent_whole(frame: list[Strip]) -> list[list[tuple[object, ...]]]:
+    screen, stream = terminal(WIDE, HIGH)
+    for y, strip in enumerate(frame):
+        stream.feed(f"\x1b[{y + 1};1H{strip.render(CONSOLE)}")
+    return look(screen)
+
+
+def whole(frame: list[Strip]) -> LayoutUpdate:
+    return LayoutUpdate([[strip] for strip in frame], Region(0, 0, WIDE, HIGH))
+
+
 @settings(max_examples=150, deadline=None)
-@given(scenes(), st.booleans())
+@given(scenes(), st.booleans(), st.booleans())
 def test_every_frame_is_shown_as_it_would_be_if_it_were_sent_whole(
-    frames: list[list[Strip]], erases: bool
+    frames: list[list[Strip]], keeps_ground: bool, leads_down: bool
 ) -> None:
-    front = Front(erases)
+    front = Front(keeps_ground, leads_down)
     screen, stream = terminal(WIDE, HIGH)
     for frame in frames:
-        update = front.thin(
-            LayoutUpdate([[strip] for strip in frame], Region(0, 0, WIDE, HIGH)), (WIDE, HIGH)
-        )
+        update = front.thin(whole(frame), (WIDE, HIGH))
         assert update is not None
         stream.feed(update.render_segments(CONSOLE))
-        plain, plain_stream = terminal(WIDE, HIGH)
-        for y, strip in enumerate(frame):
-            plain_stream.feed(f"\x1b[{y + 1};1H{strip.render(CONSOLE)}")
-        assert look(screen) == look(plain)
+        assert look(screen) == sent_whole(frame)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_long_life_of_small_changes_is_shown_as_it_would_be_if_it_were_sent_whole(
+    seed: int,
+) -> None:
+    """Words come and go in all looks, rows move, and now and then all is to be drawn again."""
+    chance = random.Random(seed)
+    colours, grounds = ["", *chance.sample(COLOURS, 3)], chance.sample(GROUNDS, 2)
+    few = [Style.parse(f"{colour} {ground}") for colour in colours for ground in grounds]
+    front = Front(erases=bool(seed % 2), feeds=bool(seed % 4 < 2))
+    screen, stream = terminal(WIDE, HIGH)
+    cells = [[(" ", few[0])] * WIDE for _ in range(HIGH)]
+    for _ in range(30):
+        for _ in range(chance.randrange(6)):
+            y, x = chance.randrange(HIGH), chance.choice([0, 1, 2, 3, 5, 8, 9, 20, 40, 46])
+            word = chance.choice(["pod-7", "running", "1", "    ", "━━━", "e" * 20, " a b", "é日"])
+            style = chance.choice(few)
+            if word == "é日":  # a wide sign: only where nothing stands behind it
+                cells[y] = [*cells[y][: WIDE - 4], *((one, style) for one in ("é", "日", "")),
+                            (" ", style)]  # fmt: skip
+                continue
+            if cells[y][WIDE - 2][0] == "":
+                continue
+            new = [(one, style) for one in word][: WIDE - x]
+            cells[y] = [*cells[y][:x], *new, *cells[y][x + len(new) :]]
+        if chance.random() < 0.4:
+            top, end = sorted(chance.sample(range(HIGH + 1), 2))
+            cells[top:end] = [*cells[top + 1 : end], cells[top]]
+        if chance.random() < 0.1:
+            front.clear()
+            stream.feed("\x1b[0;1;31m")  # another's pen
+        frame = [Strip([Segment(*cell) for cell in row], WIDE) for row in cells]
+        update = front.thin(whole(frame), (WIDE, HIGH))
+        assert update is not None
+        stream.feed(update.render_segments(CONSOLE))
+        assert look(screen) == sent_whole(frame)
 
 
 def test_blanks_are_erased_only_where_the_terminal_keeps_their_ground() -> None:
@@ -149,6 +215,79 @@ def test_blanks_are_erased_only_where_the_terminal_keeps_their_ground() -> None:
 )
 def test_the_terminals_that_keep_the_ground(environment: dict[str, str], keeps: bool) -> None:
     assert erases(environment) is keeps
+
+
+@pytest.mark.parametrize(
+    ("environment", "leads_down"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "linux"}, True),
+        ({"TERM": "screen-256color"}, True),
+        ({"TERM": "eterm-color"}, False),
+        ({}, False),
+    ],
+)
+def test_the_terminals_in_which_a_vertical_tab_leads_down(
+    environment: dict[str, str], leads_down: bool
+) -> None:
+    assert feeds(environment) is leads_down
+
+
+def test_the_pen_is_kept_from_one_picture_to_the_next() -> None:
+    front = Front()
+    look = Style.parse("#a0b0c0 on #102030")
+    sent = []
+    for word in ("one", "two"):
+        update = front.thin(plain_layout_of([[Segment(word, look)]]), (WIDE, 1))
+        assert update is not None
+        sent.append(update.render_segments(CONSOLE))
+    assert "38;2;160;176;192" in sent[0]
+    assert sent[1] == "\x1b[1Htwo"
+    front.clear()
+    update = front.thin(plain_layout_of([[Segment("two", look)]]), (WIDE, 1))
+    assert update is not None
+    assert update.render_segments(CONSOLE).startswith("\x1b[1H\x1b[0;38;2;160;176;192;48;2;")
+
+
+def test_an_attribute_is_taken_back_alone() -> None:
+    front = Front()
+    colour = "#a0b0c0 on #102030"
+    sent = ""
+    for word in ("pods", "cars"):
+        row = [Segment("3", Style.parse(f"bold {colour}")), Segment(word, Style.parse(colour))]
+        update = front.thin(plain_layout_of([row]), (WIDE, 1))
+        assert update is not None
+        sent = update.render_segments(CONSOLE)
+    assert sent == "\x1b[1;2H\x1b[22mcar"
+
+
+def test_what_is_sent_again_on_the_way_to_a_blank_keeps_its_colour() -> None:
+    front = Front()
+    screen, stream = terminal(WIDE, 1)
+    red, plain = Style.parse("red on blue"), Style.parse("on blue")
+    for first, last in (("1", "."), ("2", " ")):
+        row = [Segment(first, red), Segment("ab", plain), Segment(last, red), Segment(" ", plain)]
+        update = front.thin(plain_layout_of([row]), (WIDE, 1))
+        assert update is not None
+        stream.feed(update.render_segments(CONSOLE))
+    cells = [screen.buffer[0][x] for x in range(3)]
+    assert [(cell.data, cell.fg) for cell in cells] == [
+        ("2", "red"), ("a", "default"), ("b", "default")
+    ]  # fmt: skip
+
+
+def test_the_cursor_goes_to_the_row_below_by_single_steps() -> None:
+    rows = [[Segment(" "), Segment("12:00:01"), Segment(" ", None), Segment("name")]] * 3
+    sent = {}
+    for leads_down in (True, False):
+        front = Front(feeds=leads_down)
+        blank = [[Segment(" " * WIDE)]] * 3
+        for frame in (blank, rows):
+            update = front.thin(plain_layout_of(frame), (WIDE, 3))
+            assert update is not None
+            sent[leads_down] = update.render_segments(CONSOLE)
+    assert sent[True] == "\x1b[1;2H12:00:01 name\v\r 12:00:01 name\v\r 12:00:01 name"
+    assert sent[False] == sent[True].replace("\v", "\x1b[B")
 
 
 def test_a_row_of_many_colours_is_sent_colour_by_colour() -> None:
