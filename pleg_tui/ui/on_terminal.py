@@ -9,9 +9,11 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rich.control import Control
 from textual import events
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.app import App
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 _AT_REST_S = 0.3
 """A terminal whose size has not changed for so long has come to rest."""
+_IN_ONE_PIECE = 256
+"""So little comes in one piece, and need not be called an update for nobody to see half of it."""
+_HOME = Offset(0, 0)
 
 log = logging.getLogger("pleg_tui.ui")
 
@@ -90,7 +95,31 @@ class OnTerminal(App[None], inherit_bindings=False):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Send the terminal only what it does not show yet."""
         thin: Any = self._front.thin(renderable, self.size)
-        super()._display(screen, thin or renderable)
+        driver = self._driver
+        if thin is None or driver is None or driver.is_headless or driver.is_inline:
+            super()._display(screen, thin or renderable)
+            return
+        if self._running and not self._closed and not self._batch_count:
+            try:
+                sent = thin.render_segments(self.console)
+            except Exception as error:
+                self._handle_exception(error)
+            else:
+                self._send(sent, driver)
+        self.post_display_hook()
+
+    def _send(self, sent: str, driver: Driver) -> None:
+        """Textual sends the cursor home, and begins and ends an update, even for nothing at all."""
+        if not sent:
+            return
+        if self.cursor_position != _HOME:  # an input method's window opens where it is
+            sent += Control.move_to(
+                *self.screen.outer_size.clamp_offset(self.cursor_position)
+            ).segment.text
+        if len(sent) > _IN_ONE_PIECE and self._sync_available:
+            sent = f"{SYNC_START}{sent}{SYNC_END}"
+        driver.write(sent)
+        driver.flush()
 
     def on_resize(self) -> None:
         """The terminal may have moved about what it showed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import pyte
 import pytest
@@ -14,11 +14,14 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.geometry import Region
+from textual.driver import Driver
+from textual.geometry import Offset, Region
 from textual.strip import Strip
 
 from pleg_tui.ui.pen import erases, feeds
 from pleg_tui.ui.thin import Front
+from tests.ui.conftest import Opener
+from tests.ui.fakes import pod
 
 WIDTH, HEIGHT = 16, 2
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
@@ -438,3 +441,44 @@ def test_a_row_that_changes_on_its_way_moves_with_the_others() -> None:
     update = front.thin(plain_layout(lines[2 : 2 + height], width), (width, height))
     assert update is not None
     assert len(update.render_segments(CONSOLE)) < 2 * 60 + 80
+
+
+class Line:
+    """A driver that keeps what is written."""
+
+    is_headless = is_inline = False
+
+    def __init__(self) -> None:
+        self.sent = ""
+
+    def write(self, text: str) -> None:
+        self.sent += text
+
+    def flush(self) -> None:
+        pass
+
+
+async def test_a_picture_is_sent_with_nothing_around_it_that_it_does_not_need(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(pod("web")) as stage:
+        app, line = stage.app, Line()
+        monkeypatch.setattr(app, "_sync_available", True)
+
+        def sent(*rows: str) -> str:
+            strips: list[Iterable[Strip]] = [[Strip([Segment(row)])] for row in rows]
+            line.sent = ""
+            app._driver, driver = cast("Driver", line), app._driver
+            app._display(app.screen, LayoutUpdate(strips, Region(0, 0, 20, len(rows))))
+            app._driver = driver
+            return line.sent
+
+        whole = sent(*("x" * 60 for _ in range(10)))
+        assert whole.startswith("\x1b[?2026h")
+        assert whole.endswith("x\x1b[?2026l")
+        rows = ["y", *("x" * 60 for _ in range(9))]
+        assert sent(*rows) == "\x1b[1Hy"
+        assert not sent(*rows), "nothing is new"
+        app.cursor_position = Offset(3, 1)
+        assert sent("z", *rows[1:]) == "\x1b[1Hz\x1b[2;4H"
+        app.cursor_position = Offset(0, 0)
