@@ -137,13 +137,16 @@ def draw(
         feeds: a vertical tab takes its cursor one row down.
     """
     strokes.sort()
+    first: list[Stroke] = []
     of_look: dict[Look, list[Stroke]] = {}
+    ground = next((stroke.look for stroke in strokes if not stroke.width), None)
     for stroke in strokes:
-        if stroke.width:
+        if not stroke.width or (stroke.look == ground and stroke.text.isspace()):
+            first.append(stroke)
+        else:
             of_look.setdefault(stroke.look, []).append(stroke)
     colours = sum(len(look.foreground) for look in of_look)
     if _MOVE * len(of_look) < colours and len(of_look) <= _MOST_LOOKS:
-        first = [stroke for stroke in strokes if not stroke.width]
         strokes = _look_by_look(of_look, first, pen, feeds)
     return _drawn(strokes, last, pen, columns, feeds)
 
@@ -155,13 +158,13 @@ def _look_by_look(
 
     Args:
         of_look: the strokes of each look, from the top down.
-        first: what erases.
+        first: what erases, and blanks of the same ground.
         pen: as it is before that.
         feeds: as draw() has it.
     """
     found: list[Stroke] = []
     at: Place | None = None
-    if first:  # each row is erased when the first look comes to it, best one that comes to most
+    if first:  # erased on the way, best when a look is drawn that comes to most of these rows
         pen = _for_blanks(pen, first[-1].look)
         rows = {stroke.row for stroke in first}
 
