@@ -259,8 +259,9 @@ class PlegTui(OnTerminal, inherit_bindings=False):
     def beat(self) -> None:
         """Once a second; with what waits to be drawn, as one picture is cheaper than two."""
         self._see_the_terminal()
-        if self._pump is not None and self._pump.waits and not self._second_due:
+        if self._pump is not None and self._pump.busy and not self._second_due:
             self._second_due = True
+            self._pump.dirty()
         else:
             self._second()
 

@@ -30,9 +30,9 @@ class Pump:
         self._handle: asyncio.Handle | None = None
 
     @property
-    def waits(self) -> bool:
-        """Something is there to be drawn, and will be within a tick."""
-        return self._handle is not None
+    def busy(self) -> bool:
+        """Something waits to be drawn, or would have to wait if it came now."""
+        return self._handle is not None or self._loop.time() < self._free
 
     def dirty(self) -> None:
         """Something is there to be drawn."""

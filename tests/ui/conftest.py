@@ -52,14 +52,16 @@ class Stage(Struct):
         await self.pilot.press(*keys)
         await self.settle()
 
-    async def settle(self) -> None:
-        """Let everything that was told be drawn."""
+    async def settle(self, *, figures: bool = True) -> None:
+        """Let everything that was told be drawn, with figures that may wait for the next second."""
         for _ in range(100):
             await self.pilot.pause()
             pump = self.app._pump
             if (pump is None or pump._handle is None) and not self.app.type_ahead.busy:
                 break
             await self.pilot.pause(0.01)
+        if figures and self.app.live.is_mounted:
+            self.app.live._refresh_bars()
         await self.pilot.pause()
 
     async def wait(self, seconds: float) -> None:

@@ -362,6 +362,52 @@ async def test_a_second_that_passes_while_a_change_waits_is_drawn_with_it(opened
         assert " 58s " in stage.line("/aaa")
 
 
+async def test_a_second_that_passes_soon_after_a_picture_is_drawn_with_the_next(
+    opened: Opener,
+) -> None:
+    async with opened(pod("aaa", age=57), fps=5.0) as stage:
+        stage.feed.put(pod("bbb"))
+        await stage.settle()
+        takes = stage.feed.takes
+        stage.clock.advance(1)
+        stage.app.beat()
+        assert stage.feed.takes == takes, "no picture of its own"
+        await stage.settle()
+        assert stage.feed.takes == takes + 1
+        assert " 58s " in stage.line("/aaa")
+
+
+async def test_figures_that_run_on_are_drawn_by_the_second(opened: Opener) -> None:
+    async with opened(pod("web"), size=(160, 40)) as stage:
+
+        async def happens(number: int, after: float) -> str:
+            stage.clock.advance(after)
+            stage.feed.happen(event(number))
+            stage.feed.turn(events=number)
+            await stage.settle(figures=False)
+            return stage.text()
+
+        shown = await happens(1, after=2)
+        assert "  events 1  " in shown, "the first after a quiet time, at once"
+        assert " Events  1  " in shown
+        shown = await happens(2, after=0.5)
+        assert shown.count("ContainerStarted") == 2, "what happened waits for nothing"
+        assert "  events 1  " in shown
+        assert " Events  1  " in shown
+        stage.feed.turn(lost=3)
+        await stage.settle(figures=False)
+        assert "  events 2  lost 3  " in stage.text(), "what is wrong waits for nothing either"
+        shown = await happens(3, after=0.2)
+        assert "  events 2  " in shown
+        assert " Events  2  " in shown
+        for _ in range(2):
+            stage.clock.advance(1)
+            stage.app.beat()
+            await stage.settle(figures=False)
+        assert "  events 3  " in stage.text()
+        assert " Events  3  " in stage.text()
+
+
 async def test_ages_grow(opened: Opener) -> None:
     async with opened(pod("web", age=57)) as stage:
         assert " 57s " in stage.line("/web")

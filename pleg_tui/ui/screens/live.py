@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from pleg_tui.feed.types import Delta, Phase
+from pleg_tui.feed.types import Delta, Health, Phase
 from pleg_tui.model import Container, LifecycleEvent, Pod
 from pleg_tui.ui.content.backlog import Backlog
 from pleg_tui.ui.content.bars import (
@@ -24,7 +24,7 @@ from pleg_tui.ui.content.bars import (
 from pleg_tui.ui.content.columns import layout_for
 from pleg_tui.ui.content.empty import empty_lines
 from pleg_tui.ui.content.filters import NO_FILTER
-from pleg_tui.ui.content.lines import Line
+from pleg_tui.ui.content.lines import Line, Part
 from pleg_tui.ui.content.order import SortBy, View
 from pleg_tui.ui.content.pods import heading_line
 from pleg_tui.ui.screens.events_pane import in_order
@@ -40,6 +40,12 @@ from pleg_tui.ui.widgets.timeline import TALL, Timeline
 
 MIN_WIDTH, MIN_HEIGHT = 60, 15
 MESSAGE_S = 8.0
+FIGURES = frozenset({"status", "pods-title", "events-title"})
+"""Bars with figures that run on while much happens. Those are drawn once a second then, not with
+each change: nobody reads them faster."""
+SLOW_FIGURES = frozenset({"status", "events-title"})
+"""Every other second is enough for these: sparklines with a cell for two seconds, what this program
+costs, which is read as often, and counts of what the list shows at once."""
 FOOTER = (
     "app.help",
     "time.earlier",
@@ -96,6 +102,10 @@ class Live(FilterPane, ListPane, HintPane):
         super().__init__()
         self._message: tuple[Message, float] | None = None
         self._usage = Usage()
+        self._state: tuple[Health, Part | None] = (Health(), None)
+        """The stream's state and the kubelet's mode as the bars have them, without what runs on."""
+        self._ran_on: set[str | None] = set()
+        """Bars that said something else when they were looked at last."""
         self._held: Backlog | None = None
         self._too_small: Static | None = None
         """Not there until the terminal is."""
@@ -197,14 +207,28 @@ class Live(FilterPane, ListPane, HintPane):
         columns = layout_for(width - SCROLL_BAR, self.view)
         return heading_line(columns, self.tui.glyphs, self.view)
 
-    def _refresh_bars(self) -> None:
+    def _refresh_bars(self, may_wait: frozenset[str] = frozenset()) -> None:
+        """Draw the bars that say something else now.
+
+        Args:
+            may_wait: those in which nothing but figures is another; after a quiet time none does.
+        """
+        state = (replace(self.tui.health, events=0, lag_ms=None), self.tui.pleg())
+        if state != self._state:
+            self._state, may_wait = state, frozenset()
         for bar in self._bars:
-            bar.check()
+            if bar.id in may_wait and bar.id in self._ran_on:
+                continue
+            if bar.check():
+                self._ran_on.add(bar.id)
+            else:
+                self._ran_on.discard(bar.id)
 
     # -- what the feed says
 
     def apply(self, delta: Delta) -> None:
         """Draw what changed, or hold it back while paused."""
+        listing = delta.more or self._more
         self._more = delta.more
         now = self.tui.now()
         self.timeline.feed(delta, self.tui.feed.pods, now)
@@ -217,7 +241,7 @@ class Live(FilterPane, ListPane, HintPane):
                 self.add_entries(in_order(delta), now)
         self.drop_slow_filters()
         self._refresh_health(now)
-        self._refresh_bars()
+        self._refresh_bars(frozenset() if listing else FIGURES)
 
     def _draw(self, touched: frozenset[str] | set[str], now: int) -> None:
         if touched:
@@ -257,10 +281,11 @@ class Live(FilterPane, ListPane, HintPane):
 
     def second(self, usage: Usage | None) -> None:
         """A second has passed; `usage` is a new reading of what this program costs."""
+        may_wait = SLOW_FIGURES
         if usage is not None:
-            self._usage = usage
+            self._usage, may_wait = usage, frozenset()
         if self._message is not None and self.tui.monotonic() >= self._message[1]:
-            self._message = None
+            self._message, may_wait = None, frozenset()
         self.hint_second()
         now = self.tui.now()
         if self._held is None:
@@ -268,11 +293,11 @@ class Live(FilterPane, ListPane, HintPane):
             self.events_second(now)
             self.timeline.look(self.pods.row, now)
         self._refresh_health(now)
-        self._refresh_bars()
+        self._refresh_bars(may_wait)
 
     def drift_changed(self) -> None:
         """The kubelet's mode stands in the status line."""
-        self._refresh_bars()
+        self._refresh_bars(FIGURES)
 
     def say(self, text: str, style: str = "accent", seconds: float = MESSAGE_S) -> None:
         """Say something in the status line for a while."""

@@ -35,11 +35,13 @@ class Bar(Widget):
         self._drawn: Line | None = None
         self._width = 0
 
-    def check(self) -> None:
-        """Draw the line again if it is another one now."""
-        if self._drawn is not None and self._make(self._width) != self._drawn:
-            self._drawn = None
-            self.redraw()
+    def check(self) -> bool:
+        """Draw the line again if it is another one now, and say whether it is."""
+        if self._drawn is None or self._make(self._width) == self._drawn:
+            return False
+        self._drawn = None
+        self.redraw()
+        return True
 
     def redraw(self) -> None:
         """Have the line drawn again."""
