@@ -39,8 +39,9 @@ _SEEN_ON_BLANKS = frozenset(("4", "7", "9", "21", "53"))
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "7": "27"}
 """What takes an attribute back, everywhere alike (22 both bold and dim); the others are not."""
 _REVERSE = "7"
-_MOVE = 8
-"""Bytes that take the cursor elsewhere; colours with longer codes are drawn one after another."""
+_MOVE = 5
+"""Bytes that take the cursor elsewhere, mostly; colours with longer codes, of 24 bits and of 256,
+are drawn one after another."""
 _MOST_LOOKS = 40
 """More are drawn as they stand: which of them is nearest to which would take too long to find."""
 MOST_BEFORE = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pyte
 import pytest
@@ -293,14 +293,17 @@ def test_the_cursor_goes_to_the_row_below_by_single_steps() -> None:
     assert sent[False] == sent[True].replace("\v", "\x1b[B")
 
 
-def test_a_row_of_many_colours_is_sent_colour_by_colour() -> None:
+@pytest.mark.parametrize(("system", "code"), [("truecolor", "38;2;"), ("256", "38;5;")])
+def test_a_row_of_many_colours_is_sent_colour_by_colour(
+    system: Literal["truecolor", "256"], code: str
+) -> None:
     front = Front(erases=True)
-    colours = [Style.parse(f"#10203{n} on #000000") for n in range(3)]
+    colours = [Style.parse(f"#{colour} on #000000") for colour in ("ff0000", "00ff00", "0000ff")]
     rows = [[Segment("name ", colours[n % 3]) for n in range(9)] for _ in range(HIGH)]
     update = front.thin(plain_layout_of(rows), (WIDE, HIGH))
     assert update is not None
-    sent = update.render_segments(CONSOLE)
-    assert sent.count("38;2;") <= 2 * len(colours)
+    sent = update.render_segments(Console(color_system=system, force_terminal=True))
+    assert sent.count(code) <= 2 * len(colours)
 
 
 def plain_layout_of(rows: list[list[Segment]]) -> LayoutUpdate:
