@@ -161,7 +161,6 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         self._second_at: float | None = None
         self._changes_then = 0
         self._away: tuple[float, int] | None = None
-        self.add_mode(LIVE.name, self.get_default_screen)
         for mode in MODES[1:]:
             self.add_mode(mode.name, mode.load)
         self.use_theme(self._theme_name())
@@ -224,6 +223,9 @@ class PlegTui(OnTerminal, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Begin."""
+        # Not before: for the screen of a mode that it knows Textual waits, and until then it draws
+        # nothing, so the first picture would be thrown away and drawn again.
+        self.add_mode(LIVE.name, self.get_default_screen)
         self._own_the_terminal()
         self._second_at = self.monotonic()
         self.set_interval(1.0, self.beat)

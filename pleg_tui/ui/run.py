@@ -19,6 +19,9 @@ from pleg_tui.ui.app import PlegTui, log
 from pleg_tui.ui.garbage import SETTLED_S, settle
 from pleg_tui.ui.options import UiOptions
 
+_SWITCH_S = 0.0005
+"""A thread that wants to run waits so long for one that does, instead of Python's 5 ms: the one that
+writes to the terminal has a picture to send while this one goes on."""
 _GIVE_BACK_S = 1.0
 """Once there is a picture, and before the second listing."""
 
@@ -29,6 +32,7 @@ def run(feed: Feed, options: UiOptions) -> int:
     Whatever happens, the terminal is restored and the feed stopped. An error of the program's own
     is one sentence on stderr; its traceback goes to the log alone.
     """
+    sys.setswitchinterval(_SWITCH_S)
     app = PlegTui(feed, options)
 
     async def main() -> None:
