@@ -20,8 +20,8 @@ from pleg_tui.ui.garbage import SETTLED_S, settle
 from pleg_tui.ui.options import UiOptions
 
 _SWITCH_S = 0.0005
-"""A thread that wants to run waits so long for one that does, instead of Python's 5 ms: the one that
-writes to the terminal has a picture to send while this one goes on."""
+"""A thread that wants to run waits so long for the one that does, instead of Python's 5 ms: one
+writes a picture to the terminal while the other goes on."""
 _GIVE_BACK_S = 1.0
 """Once there is a picture, and before the second listing."""
 

@@ -23,7 +23,9 @@ from tests.bench import plot
 from tests.bench.harness import ROOT, Report, Setting, load, run
 from tests.bench.table import markdown
 
-NAMES = ("start", "idle", "events", "storm", "ssh", "size", "scale", "experiment")
+NAMES = (
+    "start", "idle", "events", "storm", "ssh", "rate", "terminal", "size", "scale", "experiment",
+)  # fmt: skip
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 

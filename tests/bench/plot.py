@@ -16,7 +16,12 @@ WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 60, 190, 34, 42
 _LINE = 14
 COLOURS = ("#1f6feb", "#c2410c", "#15803d", "#7c3aed", "#b91c1c", "#0e7490")
-_AXES = {"size": "PSS, MiB", "scale": "CPU, ms"}
+_AXES = {
+    "size": ("containers", "PSS, MiB"),
+    "scale": ("containers", "CPU, ms"),
+    "rate": ("changes a second", "CPU, ms/s"),
+    "terminal": ("cells of the terminal", "CPU, ms/s"),
+}
 
 
 def write(document: dict[str, Any], folder: Path) -> None:
@@ -25,7 +30,7 @@ def write(document: dict[str, Any], folder: Path) -> None:
         series = {n: p for n, p in report["series"].items() if len(p) > 1}
         if series:
             title = f"{report['title']} ({report['on']})"
-            text = draw(title, "containers", _AXES.get(report["name"], ""), series)
+            text = draw(title, *_AXES.get(report["name"], ("N", "")), series)
             (folder / f"{report['name']}.svg").write_text(text)
 
 
