@@ -13,6 +13,9 @@ from collections.abc import Callable
 BREATH_S = 0.005
 AHEAD_S = 0.04
 """To draw and to send takes so long, mostly: it begins so much earlier."""
+SAVED_S = 0.25
+"""So much time without a picture may be made up for: where a change comes just after a picture, the
+next one is drawn a little early for it."""
 
 
 class Pump:
@@ -27,6 +30,8 @@ class Pump:
         self._loop = loop
         self._free = loop.time()
         """From then on a change is drawn at once."""
+        self._paced = self._free
+        """When the next picture were due if all were evenly spaced; what was saved lies before that."""
         self._handle: asyncio.Handle | None = None
 
     @property
@@ -42,7 +47,7 @@ class Pump:
         if now >= self._free:
             self._handle = self._loop.call_soon(self._fire)
         else:
-            due = max(now + 1 / self.fps, self._free) - self._ahead
+            due = max(now + 1 / self.fps, self._paced) - self._ahead
             self._handle = self._loop.call_at(due, self._fire)
 
     def again(self) -> None:
@@ -64,5 +69,7 @@ class Pump:
         self._handle = None
         # What was drawn ahead of its time is made up for by what follows.
         now = self._loop.time()
-        self._free = min(max(now, self._free), now + self._ahead) + 1 / self.fps
+        latest, tick = now + self._ahead, 1 / self.fps
+        self._free = min(max(now, self._free), latest) + tick
+        self._paced = min(max(now - SAVED_S, self._paced), latest) + tick
         self._tick()

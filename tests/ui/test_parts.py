@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 from base64 import b64decode
@@ -91,6 +92,30 @@ def test_a_change_is_drawn_within_a_tick_of_its_coming(fps: int, apart: float) -
     assert max(waited) <= 1 / fps + 1e-6
     if apart == 0.1:  # with time left to draw in
         assert max(waited) <= 1 / fps - AHEAD_S + 1e-6
+
+
+@pytest.mark.parametrize("fps", [2, 4])
+def test_ten_changes_a_second_leave_time_to_draw_in_however_they_come(fps: int) -> None:
+    loop = FakeLoop()
+    chance = random.Random(7)
+    waiting: list[float] = []
+    waited: list[float] = []
+    drawn: list[float] = []
+
+    def draw() -> None:
+        drawn.append(loop.now)
+        waited.extend(loop.now - at for at in waiting)
+        waiting.clear()
+
+    pump = Pump(fps, draw, loop)  # type: ignore[arg-type]
+    now = 100.0
+    for _ in range(500):
+        now += chance.expovariate(10)
+        loop.run_to(now)
+        waiting.append(now)
+        pump.dirty()
+    assert max(waited) <= 1 / fps - AHEAD_S + 1e-6
+    assert len(drawn) / (now - 100) <= fps
 
 
 def test_a_listing_that_is_drawn_in_many_pieces_does_not_hold_up_what_follows() -> None:
