@@ -31,7 +31,7 @@ class Pump:
         self._free = loop.time()
         """From then on a change is drawn at once."""
         self._paced = self._free
-        """When the next picture were due if all were evenly spaced; what was saved lies before that."""
+        """When the next picture is due if all are evenly spaced, less what was saved."""
         self._handle: asyncio.Handle | None = None
 
     @property
