@@ -6,8 +6,9 @@ import gc
 
 SETTLED_S = 5.0
 """So long after the start, what is there is there to stay."""
-_THRESHOLDS = 20_000, 20, 20
-"""As gc.set_threshold() has them. Drawing makes much that goes without being looked for."""
+_THRESHOLDS = 5_000, 50, 50
+"""As gc.set_threshold() has them. Drawing makes much that goes without being looked for; a look at
+so many young objects takes a few milliseconds, and longer no key is to wait for one."""
 
 
 def settle() -> None:

@@ -141,18 +141,17 @@ class Filter(Struct, frozen=True):
                 expression.learn(names)
 
     @property
-    def takes(self) -> Callable[[Pod], bool] | None:
-        """Tells of a pod whether it passes with all its containers; None where that is not simple.
+    def plain(self) -> str:
+        """The text, in small letters, where the filter is one plain text and nothing else; else "".
 
-        Most of what is typed is a part of a name, and while it is short most pods have it.
+        Most of what is typed is a part of a name, and while it is short most pods have it: a pod
+        whose "namespace/name" has it passes with all its containers.
         """
         if len(self.terms) != 1:
-            return None
+            return ""
         term = self.terms[0]
-        if term.field is not Field.TEXT or term.inverse or term.expression is not None:
-            return None
-        text = term.text
-        return lambda pod: text in f"{pod.namespace}/{pod.name}".lower()
+        simple = term.field is Field.TEXT and not term.inverse and term.expression is None
+        return term.text if simple else ""
 
     def select(
         self, pod: Pod, containers: tuple[Container, ...], of: StatesOf | None = None

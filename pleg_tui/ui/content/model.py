@@ -105,6 +105,8 @@ class _Entry(Struct, gc=False):
     shown: tuple[Row, ...] = ()
     """Those that can be seen."""
     gone_at: int = 0
+    name: str = ""
+    """Its pod's "namespace/name" in small letters, once a filter has asked."""
 
 
 class Rows(Sequence[Row]):
@@ -283,10 +285,12 @@ class RowModel:
         if not (view.filter or view.running_only or view.unhealthy_only):
             for entry in there:
                 entry.rows = entry.whole
-        elif (takes := view.filter.takes) and not (view.running_only or view.unhealthy_only):
+        elif (text := view.filter.plain) and not (view.running_only or view.unhealthy_only):
             for entry in there:
-                whole = entry.whole
-                entry.rows = whole if takes(whole[0].pod) else passing(whole)
+                if not (name := entry.name):
+                    pod = entry.whole[0].pod
+                    name = entry.name = f"{pod.namespace}/{pod.name}".lower()
+                entry.rows = entry.whole if text in name else passing(entry.whole)
         else:
             view.filter.learn([entry.whole[0].pod for entry in there])
             for entry in there:
