@@ -3,8 +3,9 @@
     python -m tests.bench [--quick] [--only idle,ssh] [--out FOLDER] [--write-docs]
 
 Writes bench.json and bench.md into --out (docs/bench/ with --write-docs, which puts the table into
-docs/performance.md and draws its picture as well). bench_compare.py is a study of its own, of half
-an hour, and is run by itself.
+docs/performance.md and draws its pictures as well; with --only, what is there of the others stays,
+and each section that is not of the whole run says when it was taken). bench_compare.py is a study
+of its own, of half an hour, and is run by itself.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import platform
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from msgspec import to_builtins
+from msgspec import convert, to_builtins
 
 from tests.bench import plot
 from tests.bench.harness import ROOT, Report, Setting, load, run
@@ -68,12 +70,24 @@ def main() -> None:
         "schema": "pleg-tui/bench/v1", "taken": taken, "quick": options.quick,
         "load_before": before, "reports": [to_builtins(report) for report in reports],
     }  # fmt: skip
+    if options.write_docs and set(names) != set(NAMES) and (out / "bench.json").exists():
+        document = merged(json.loads((out / "bench.json").read_bytes()), reports, taken)
+        text = f"{document['taken']}\n\n{markdown(convert(document['reports'], list[Report]))}"
     (out / "bench.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     (out / "bench.md").write_text(text)
     print(f"written: {out}/bench.json, {out}/bench.md", file=sys.stderr)
     if options.write_docs:
         write_page(text)
         plot.write(document, out)
+
+
+def merged(document: dict[str, Any], reports: list[Report], taken: str) -> dict[str, Any]:
+    """A run's document with some of its reports taken anew, each of which says so."""
+    anew = {report.name: report for report in reports}
+    for report in anew.values():
+        report.on = f"{report.on}. {taken}".removesuffix(".")
+    kept = [to_builtins(anew.get(one["name"], one)) for one in document["reports"]]
+    return document | {"reports": kept}
 
 
 def write_page(text: str) -> None:
