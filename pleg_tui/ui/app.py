@@ -18,18 +18,17 @@ from textual.screen import Screen
 from pleg_tui.cri.clean import clean
 from pleg_tui.feed.types import Delta, Feed, Health, Phase, Settings
 from pleg_tui.ui import lean
+from pleg_tui.ui.colours import InColours
 from pleg_tui.ui.content.bars import SOURCES, Usage
 from pleg_tui.ui.content.glyphs import ASCII, UNICODE
 from pleg_tui.ui.content.text import count, span
 from pleg_tui.ui.content.usage import SIMULATED
 from pleg_tui.ui.modes import LIVE, MODES
-from pleg_tui.ui.on_terminal import OnTerminal
 from pleg_tui.ui.options import THEMES, UiOptions
 from pleg_tui.ui.pump import Pump
 from pleg_tui.ui.screens.base import PlegScreen
 from pleg_tui.ui.screens.live import Live
-from pleg_tui.ui.style_sheet import ReadOnce
-from pleg_tui.ui.themes import load_theme, style_files
+from pleg_tui.ui.themes import style_files
 from pleg_tui.ui.type_ahead import TypeAhead, Typed
 from pleg_tui.ui.usage import UsageMeter
 from pleg_tui.ui.usages import Sampler, Usages
@@ -70,7 +69,7 @@ log = logging.getLogger("pleg_tui.ui")
 log.addHandler(logging.NullHandler())
 
 
-class PlegTui(OnTerminal, inherit_bindings=False):
+class PlegTui(InColours, inherit_bindings=False):
     """The dashboard."""
 
     TITLE = "pleg-tui"
@@ -106,10 +105,6 @@ class PlegTui(OnTerminal, inherit_bindings=False):
           for mode in (MODES if len(MODES) > 1 else ())),
     ]  # fmt: skip
 
-    _has_theme = False
-    _variables: tuple[str, dict[str, str]] = ("", {})
-    """The theme that they are of, and what the style sheet's variables mean in it."""
-
     def __init__(
         self,
         feed: Feed,
@@ -123,7 +118,6 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         drift: Drift | None = None,
     ) -> None:
         super().__init__(options, [str(path) for path in style_files()])
-        self.stylesheet = ReadOnce()
         self.feed = feed
         self.now = now
         """Wall time, ns."""
@@ -163,32 +157,8 @@ class PlegTui(OnTerminal, inherit_bindings=False):
         self._away: tuple[float, int] | None = None
         for mode in MODES[1:]:
             self.add_mode(mode.name, mode.load)
-        self.use_theme(self._theme_name())
+        self.use_theme(self.theme_wanted())
         self.set_keymap(dict(options.keymap))  # before there is a screen, which would keep the old
-
-    def _theme_name(self) -> str:
-        name = self.options.theme
-        if self.no_color and not name.startswith("ansi"):
-            return "ansi-light" if name.endswith("light") else "ansi-dark"
-        return name
-
-    def use_theme(self, name: str) -> None:
-        """Draw in the colours of one of this program's themes, which are read when first used."""
-        self.register_theme(load_theme(name))
-        self._has_theme = True
-        self.theme = name
-
-    def get_css_variables(self) -> dict[str, str]:
-        """As Textual's, worked out once; there are none before there is a theme of ours."""
-        if not self._has_theme:
-            return {}
-        if self._variables[0] != self.theme:
-            self._variables = self.theme, super().get_css_variables()
-        return self._variables[1]
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """This program's own colours, for Textual's themes, which do not have them."""
-        return load_theme(THEMES[0]).variables
 
     def get_key_display(self, binding: Binding) -> str:
         """A key as help and footer name it: in words where Textual has a sign of its own."""

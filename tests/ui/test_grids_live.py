@@ -332,6 +332,19 @@ async def test_too_small_a_terminal(
         same_grid(stage, f"live/too-small-{size[0]}x{size[1]}")
 
 
+async def test_the_keys_are_the_lists_again_once_the_terminal_is_large_enough(
+    opened: Opener,
+) -> None:
+    async with opened(*a_node(), size=(80, 24)) as stage:
+        for columns, lines in ((50, 10), (80, 24)):
+            await stage.pilot.resize_terminal(columns, lines)
+            await stage.settle()
+        assert "Pods" in stage.text()
+        before = stage.app.live.pods.cursor
+        await stage.press("j")
+        assert stage.app.live.pods.cursor == before + 1
+
+
 async def test_the_smallest_terminal_that_will_do(
     opened: Opener, same_grid: Callable[[Stage, str], None]
 ) -> None:

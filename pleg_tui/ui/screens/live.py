@@ -176,6 +176,8 @@ class Live(FilterPane, ListPane, HintPane):
                 self._too_small = Static("", id="too-small", markup=False)
                 self.mount(self._too_small)
             self._too_small.update(need.replace("×", "x") if self.tui.options.ascii else need)
+        elif self._too_small is not None and self.focused is None:
+            self.call_after_refresh(self.pods.focus)  # what was hidden had lost the keys
 
     def _status_line(self, width: int) -> Line:
         facts = StatusFacts(
