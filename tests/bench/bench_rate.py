@@ -38,6 +38,14 @@ def cost_of(screen: Screen, endpoint: str, rate: float, seconds: float) -> tuple
         worker.join()
 
 
+def tell(report: Report, what: str, cost: tuple[float, float]) -> float:
+    """Put such a cost into the report; returns the CPU of it."""
+    spent, sent = cost
+    report.add(f"{what}, UI + collector", "ms/s", [spent])
+    report.add(f"{what}, to the terminal", "B/s", [sent])
+    return spent
+
+
 def _spent(screen: Screen) -> int:
     return sum(clock_ns(pid) or 0 for pid in screen.pids)
 
@@ -55,10 +63,8 @@ def measure(setting: Setting) -> Report:
     ):
         settle(screen, 8)
         for rate in QUICK_RATES if setting.quick else RATES:
-            spent, sent = cost_of(screen, simulator.endpoint, rate, seconds)
-            cpu.append([rate, spent])
-            report.add(f"{rate:g} changes/s, UI + collector", "ms/s", [spent])
-            report.add(f"{rate:g} changes/s, to the terminal", "B/s", [sent])
+            cost = cost_of(screen, simulator.endpoint, rate, seconds)
+            cpu.append([rate, tell(report, f"{rate:g} changes/s", cost)])
     report.series["UI and collector"] = cpu
     return report
 

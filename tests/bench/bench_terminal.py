@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pleg_tui.sim.options import Options
 from pleg_tui.sim.process import SimulatorProcess
-from tests.bench.bench_rate import cost_of
+from tests.bench.bench_rate import cost_of, tell
 from tests.bench.harness import PODS, Report, Setting, entry
 from tests.bench.screen import dashboard, settle
 
@@ -25,10 +25,8 @@ def measure(setting: Setting) -> Report:
             options = ("--theme", "pleg-dark", "--fps", "4")
             with dashboard(simulator.endpoint, columns, lines, *options) as screen:
                 settle(screen, 8)
-                spent, sent = cost_of(screen, simulator.endpoint, RATE, seconds)
-            cpu.append([columns * lines, spent])
-            report.add(f"{columns}×{lines}, UI + collector", "ms/s", [spent])
-            report.add(f"{columns}×{lines}, to the terminal", "B/s", [sent])
+                cost = cost_of(screen, simulator.endpoint, RATE, seconds)
+            cpu.append([columns * lines, tell(report, f"{columns}×{lines}", cost)])
     report.series["UI and collector"] = cpu
     return report
 

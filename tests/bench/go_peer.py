@@ -30,8 +30,12 @@ def build(name: str, folder: Path) -> Path:
     if go is None or not (GOPATH / "src/google.golang.org/grpc").is_dir():
         raise Unavailable(f"to build it, `apt-get install {PACKAGES}`")
     program = folder / name
+    sources = [
+        shutil.copy(source, folder)  # Go wants those of one program in one folder
+        for source in (PEERS / name / "main.go", PEERS / "go_shared" / "wire.go")
+    ]
     made = subprocess.run(
-        [go, "build", "-o", str(program), str(PEERS / name / "main.go")],
+        [go, "build", "-o", str(program), *sources],
         env=os.environ | {"GO111MODULE": "off", "GOPATH": str(GOPATH)},
         capture_output=True,
         text=True,

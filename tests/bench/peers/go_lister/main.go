@@ -10,68 +10,16 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"net"
 	"os"
 	"text/tabwriter"
 	"time"
-
-	"google.golang.org/grpc"
 )
 
 const (
-	service  = "/runtime.v1.RuntimeService/"
-	within   = 2 * time.Second
-	mostSize = 16 << 20
+	service = "/runtime.v1.RuntimeService/"
+	within  = 2 * time.Second
 )
-
-// raw hands messages on as they are.
-type raw struct{}
-
-func (raw) Marshal(v interface{}) ([]byte, error) { return *v.(*[]byte), nil }
-
-func (raw) Unmarshal(data []byte, v interface{}) error {
-	*v.(*[]byte) = data
-	return nil
-}
-
-func (raw) Name() string { return "proto" }
-
-var errMessage = errors.New("not a protobuf message")
-
-// fields hands every field of a message on: its number, and its bytes or its number's value.
-func fields(data []byte, found func(field uint64, bytes []byte, value uint64) error) error {
-	for len(data) > 0 {
-		key, n := binary.Uvarint(data)
-		if n <= 0 {
-			return errMessage
-		}
-		data = data[n:]
-		value, n := binary.Uvarint(data)
-		if n <= 0 {
-			return errMessage
-		}
-		var bytes []byte
-		switch key & 7 {
-		case 0:
-		case 2:
-			if value > uint64(len(data)-n) {
-				return errMessage
-			}
-			bytes = data[n : n+int(value)]
-			n += int(value)
-		default: // none of the messages that are read here has another
-			return errMessage
-		}
-		data = data[n:]
-		if err := found(key>>3, bytes, value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // container is what a line of the table says of one (runtime.proto, Container).
 type container struct {
@@ -121,13 +69,7 @@ func short(id string) string {
 func list(socket string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
-	connection, err := grpc.DialContext(ctx, "passthrough:///localhost",
-		grpc.WithInsecure(), grpc.WithBlock(), grpc.WithAuthority("localhost"),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		}),
-		grpc.WithDefaultCallOptions(
-			grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(mostSize)))
+	connection, err := connect(ctx, socket)
 	if err != nil {
 		return err
 	}

@@ -12,11 +12,8 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"strconv"
 	"time"
@@ -28,63 +25,8 @@ const (
 	method    = "/runtime.v1.RuntimeService/GetContainerEvents"
 	createdAt = 3 // ContainerEventResponse.created_at, int64 (runtime.proto)
 	// A runtime answers nothing when a subscription is in place; it is, well within this time.
-	settle   = 200 * time.Millisecond
-	mostSize = 16 << 20
+	settle = 200 * time.Millisecond
 )
-
-// raw hands messages on as they are.
-type raw struct{}
-
-func (raw) Marshal(v interface{}) ([]byte, error) { return *v.(*[]byte), nil }
-
-func (raw) Unmarshal(data []byte, v interface{}) error {
-	*v.(*[]byte) = data
-	return nil
-}
-
-func (raw) Name() string { return "proto" }
-
-var errMessage = errors.New("not a protobuf message")
-
-// varintField finds a field of varint type in a message; 0 where it is left out, as proto3 has it.
-func varintField(data []byte, wanted uint64) (uint64, error) {
-	for len(data) > 0 {
-		key, n := binary.Uvarint(data)
-		if n <= 0 {
-			return 0, errMessage
-		}
-		data = data[n:]
-		skip := 0
-		switch key & 7 {
-		case 0:
-			value, n := binary.Uvarint(data)
-			if n <= 0 {
-				return 0, errMessage
-			}
-			if key>>3 == wanted {
-				return value, nil
-			}
-			skip = n
-		case 1:
-			skip = 8
-		case 2:
-			size, n := binary.Uvarint(data)
-			if n <= 0 || size > uint64(len(data)-n) {
-				return 0, errMessage
-			}
-			skip = n + int(size)
-		case 5:
-			skip = 4
-		default:
-			return 0, errMessage
-		}
-		if skip > len(data) {
-			return 0, errMessage
-		}
-		data = data[skip:]
-	}
-	return 0, nil
-}
 
 func read(socket string, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within)
@@ -93,13 +35,7 @@ func read(socket string, within time.Duration) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
-	connection, err := grpc.DialContext(ctx, "passthrough:///localhost",
-		grpc.WithInsecure(), grpc.WithBlock(), grpc.WithAuthority("localhost"),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		}),
-		grpc.WithDefaultCallOptions(
-			grpc.ForceCodec(raw{}), grpc.MaxCallRecvMsgSize(mostSize)))
+	connection, err := connect(ctx, socket)
 	if err != nil {
 		return err
 	}
@@ -125,7 +61,13 @@ func read(socket string, within time.Duration) error {
 			return err
 		}
 		received := time.Now().UnixNano()
-		created, err := varintField(message, createdAt)
+		var created uint64 // left out where it is 0, as proto3 has it
+		err = fields(message, func(field uint64, _ []byte, value uint64) error {
+			if field == createdAt {
+				created = value
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
